@@ -1,0 +1,336 @@
+"""
+The states of a Snowball job and the one verdict on what "reached" means.
+
+Pure: standard library only. Every mode of every sensor, and the emulator, asks this module;
+nothing else compares job states.
+
+The order of states is that of the page "Statuses of Snowball Edge jobs" of the AWS Snowball Edge
+developer guide. The names are those of the API:
+https://docs.aws.amazon.com/snowball/latest/api-reference/API_JobListEntry.html
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypedDict
+
+__all__ = [
+    "PATHS",
+    "ClusterState",
+    "JobListEntry",
+    "JobState",
+    "JobType",
+    "Progress",
+    "check_min_jobs",
+    "evaluate",
+    "is_at_or_past",
+    "parse_target_state",
+    "portable",
+]
+
+
+class JobState(StrEnum):
+    """The 13 values of ``JobState``, in the order in which an import job walks through them."""
+
+    NEW = "New"
+    LISTING = "Listing"
+    PENDING = "Pending"
+    PREPARING_APPLIANCE = "PreparingAppliance"
+    PREPARING_SHIPMENT = "PreparingShipment"
+    IN_TRANSIT_TO_CUSTOMER = "InTransitToCustomer"
+    WITH_CUSTOMER = "WithCustomer"
+    IN_TRANSIT_TO_AWS = "InTransitToAWS"
+    WITH_AWS_SORTING_FACILITY = "WithAWSSortingFacility"
+    WITH_AWS = "WithAWS"
+    IN_PROGRESS = "InProgress"
+    COMPLETE = "Complete"
+    CANCELLED = "Cancelled"
+
+
+class JobType(StrEnum):
+    """The values of ``JobType``."""
+
+    IMPORT = "IMPORT"
+    EXPORT = "EXPORT"
+    LOCAL_USE = "LOCAL_USE"
+
+
+class ClusterState(StrEnum):
+    """The values of ``ClusterState``; a cluster's states are not its jobs' states."""
+
+    AWAITING_QUORUM = "AwaitingQuorum"
+    PENDING = "Pending"
+    IN_USE = "InUse"
+    COMPLETE = "Complete"
+    CANCELLED = "Cancelled"
+
+
+class JobListEntry(TypedDict, total=False):
+    """One job of a listing, in the API's keys. Any of them may be missing."""
+
+    JobId: str
+    JobState: str
+    IsMaster: bool
+    JobType: str
+    SnowballType: str
+    CreationDate: datetime
+    Description: str
+
+
+_IMPORT = tuple(state for state in JobState if state is not JobState.CANCELLED)
+_BEFORE_DEVICE = _IMPORT[: _IMPORT.index(JobState.PREPARING_SHIPMENT)]
+_WITH_DEVICE = _IMPORT[_IMPORT.index(JobState.PREPARING_SHIPMENT) : _IMPORT.index(JobState.IN_PROGRESS)]
+
+#: The order of states of each job type, first to last; Cancelled stands outside every path.
+#: One word, InProgress, is two moments: an import's comes after the device's journey, an export's before it.
+PATHS: Mapping[JobType, tuple[JobState, ...]] = {
+    JobType.IMPORT: _IMPORT,
+    # Nothing is imported, so InProgress is not expected; a job that shows it is where IMPORT has it.
+    JobType.LOCAL_USE: _IMPORT,
+    JobType.EXPORT: (*_BEFORE_DEVICE, JobState.IN_PROGRESS, *_WITH_DEVICE, JobState.COMPLETE),
+}
+
+_ENDED = frozenset({JobState.COMPLETE, JobState.CANCELLED})
+_KNOWN_STATES = frozenset(JobState)
+_KNOWN_TYPES = frozenset(JobType)
+#: How many jobs a sentence names before it says "and N more"; a cluster has 16 at most.
+_NAMED = 20
+
+
+def parse_target_state(value: object) -> JobState:
+    """
+    Return ``value`` as a :class:`JobState`.
+
+    :raises ValueError: if it is none of the 13 states; the message names them.
+    """
+    if isinstance(value, str) and value in _KNOWN_STATES:
+        return JobState(value)
+    raise ValueError(f"target_state must be one of {', '.join(JobState)}; got {value!r}")
+
+
+def check_min_jobs(value: object) -> int:
+    """
+    Return ``value`` as a number of jobs; a rendered template such as ``"5"`` is one, too.
+
+    :raises ValueError: if it is not a whole number of at least 1.
+    """
+    number = value
+    if isinstance(value, str) and value.strip().isdecimal():
+        number = int(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"min_jobs must be a whole number of at least 1; got {value!r}")
+    return number
+
+
+def is_at_or_past(state: str | None, target: JobState, job_type: str | None) -> bool:
+    """
+    Tell whether a job in ``state`` has reached ``target`` on the path of its own type.
+
+    Without a known type it has only if it has on every known path. An unknown state has reached nothing.
+    """
+    if state not in _KNOWN_STATES:
+        return False
+    if state == JobState.CANCELLED or target is JobState.CANCELLED:
+        return state == target
+    paths = [PATHS[JobType(job_type)]] if job_type in _KNOWN_TYPES else PATHS.values()
+    return all(path.index(JobState(state)) >= path.index(target) for path in paths)
+
+
+def portable(job: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a listed job as plain str, bool, None and numbers, in the API's own keys.
+
+    Dates become ISO 8601 with their offset, enums plain str, so that any XCom backend can store
+    the job and any trigger event can carry it. Calling it again changes nothing.
+    """
+    return {_plain(key): _plain(value) for key, value in job.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        # str() of a (str, Enum) member would be its name, not its value.
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return portable(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a verdict remembers of a job: its id and its state, as listed."""
+
+    id: str
+    state: str | None
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.state or 'without a state'}"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """
+    The verdict on one listing. Each job that counts stands in exactly one of the tuples.
+
+    :param reached: at or past the target.
+    :param waiting: on their way to it, those in a state that this version does not know included.
+    :param unreachable: ended without reaching it, so that they never will.
+    :param ignored: cancelled and left out because ``ignore_cancelled`` is set.
+    :param missing: asked for by id and not listed yet.
+    :param listed: how many jobs count for ``min_jobs``.
+    """
+
+    target: JobState
+    min_jobs: int
+    listed: int
+    reached: tuple[Job, ...] = ()
+    waiting: tuple[Job, ...] = ()
+    unreachable: tuple[Job, ...] = ()
+    ignored: tuple[Job, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def nothing_left(self) -> bool:
+        """Enough jobs are listed, and all of them were cancelled and ignored."""
+        return (
+            self.listed >= self.min_jobs
+            and bool(self.ignored)
+            and not (self.reached or self.waiting or self.unreachable or self.missing)
+        )
+
+    @property
+    def failed(self) -> bool:
+        """The target cannot be reached any more."""
+        return bool(self.unreachable) or self.nothing_left
+
+    @property
+    def too_few(self) -> bool:
+        """Fewer jobs are listed than ``min_jobs`` (and none is beyond reach)."""
+        return not self.unreachable and self.listed < self.min_jobs
+
+    @property
+    def done(self) -> bool:
+        """Every job that counts has reached the target."""
+        return not (self.failed or self.too_few or self.waiting or self.missing)
+
+    @property
+    def unknown(self) -> tuple[Job, ...]:
+        """The waiting jobs whose state this version does not know."""
+        return tuple(job for job in self.waiting if job.state not in _KNOWN_STATES)
+
+    @property
+    def total(self) -> int:
+        """How many jobs are to reach the target, those not listed yet included."""
+        return len(self.reached) + len(self.waiting) + len(self.unreachable) + len(self.missing)
+
+    @property
+    def _score(self) -> str:
+        return f"{len(self.reached)} of {self.total} jobs at or past {self.target}"
+
+    def __str__(self) -> str:
+        """Return the counts in a line: ``3 of 5 jobs at or past WithCustomer (2 InTransitToCustomer)``."""
+        counts = Counter(job.state or "without a state" for job in (*self.waiting, *self.unreachable))
+        rest = [f"{count} {state}" for state, count in counts.items()]
+        if self.missing:
+            rest.append(f"{len(self.missing)} not listed yet")
+        if self.ignored:
+            rest.append(f"{len(self.ignored)} Cancelled and ignored")
+        line = f"{self._score} ({', '.join(rest)})" if rest else self._score
+        return f"{line}; {self.listed} of at least {self.min_jobs} listed" if self.too_few else line
+
+    def describe_late(self) -> str:
+        """Name each late job: ``3 of 5 jobs at or past WithCustomer (JID… InTransitToCustomer, …)``."""
+        late = [str(job) for job in self.waiting] + [f"{job_id} not listed" for job_id in self.missing]
+        shown = late[:_NAMED] + ([f"and {len(late) - _NAMED} more"] if len(late) > _NAMED else [])
+        line = f"{self._score} ({', '.join(shown)})" if shown else self._score
+        return f"{line}; {self.listed} of at least {self.min_jobs} listed" if self.too_few else line
+
+    def describe_failure(self, subject: str) -> str:
+        """
+        Say why the target cannot be reached, naming every job that makes it so.
+
+        :param subject: whose jobs these are, such as ``cluster CID…``.
+        """
+        if self.nothing_left:
+            jobs = ", ".join(job.id for job in self.ignored)
+            return (
+                f"Nothing left to wait for: all {len(self.ignored)} jobs of {subject} are "
+                f"Cancelled and ignored ({jobs})"
+            )
+        named = ", ".join(str(job) for job in self.unreachable)
+        return (
+            f"{len(self.unreachable)} of {self.total} jobs of {subject} cannot reach {self.target}: {named}"
+        )
+
+
+def evaluate(
+    jobs: Iterable[Mapping[str, Any]],
+    target: JobState | str,
+    *,
+    job_ids: Sequence[str] | None = None,
+    min_jobs: int = 1,
+    ignore_cancelled: bool = False,
+) -> Progress:
+    """
+    Judge one listing, alone: has every job reached ``target``, and if not, can it?
+
+    Reached means at or past the target on the job's own path: between two listings a device can
+    arrive and leave again. The rules apply in this order: which jobs count (all, or ``job_ids``);
+    jobs that ended short of the target; fewer jobs than ``min_jobs``; nothing left; all reached.
+
+    :param jobs: entries of ListClusterJobs or ListJobs, all pages; every key may be missing.
+    :param target: the state to reach. Cancelled is reached only by Cancelled.
+    :param job_ids: judge these only; one that is not listed yet is waited for.
+    :param min_jobs: how many jobs must be listed before all of them can be "every job".
+    :param ignore_cancelled: leave cancelled jobs out of "every job"; they still count for ``min_jobs``.
+    :raises ValueError: if target, ``min_jobs`` or their combination makes no sense.
+    """
+    goal = parse_target_state(target)
+    check_min_jobs(min_jobs)
+    if ignore_cancelled and goal is JobState.CANCELLED:
+        raise ValueError("ignore_cancelled leaves out the very jobs that target_state Cancelled waits for")
+
+    entries = list(jobs)
+    wanted = None if job_ids is None else dict.fromkeys(job_ids)
+    has_parts = any(e.get("JobType") == JobType.EXPORT and not e.get("IsMaster") for e in entries)
+    reached: list[Job] = []
+    waiting: list[Job] = []
+    unreachable: list[Job] = []
+    ignored: list[Job] = []
+    listed_ids = set()
+    for entry in entries:
+        job_id = entry.get("JobId")
+        if wanted is not None and job_id not in wanted:
+            continue
+        listed_ids.add(job_id)
+        state = entry.get("JobState")
+        # An export's main job has no device: its parts, listed later, are what to wait for.
+        # Once it is cancelled without any, none will come, and it stands for itself.
+        if entry.get("IsMaster") and (state != JobState.CANCELLED or has_parts):
+            continue
+        job = Job(str(job_id or "a job without an id"), None if state is None else str(state))
+        if is_at_or_past(state, goal, entry.get("JobType")):
+            reached.append(job)
+        elif state == JobState.CANCELLED and ignore_cancelled:
+            ignored.append(job)
+        elif state in _ENDED:
+            unreachable.append(job)
+        else:
+            waiting.append(job)
+    return Progress(
+        target=goal,
+        min_jobs=min_jobs,
+        listed=len(reached) + len(waiting) + len(unreachable) + len(ignored),
+        reached=tuple(reached),
+        waiting=tuple(waiting),
+        unreachable=tuple(unreachable),
+        ignored=tuple(ignored),
+        missing=tuple(job_id for job_id in wanted or () if job_id not in listed_ids),
+    )
