@@ -28,7 +28,7 @@ __all__ = [
     "check_min_jobs",
     "evaluate",
     "is_at_or_past",
-    "parse_target_state",
+    "parse_state",
     "portable",
 ]
 
@@ -101,15 +101,15 @@ _KNOWN_TYPES = frozenset(JobType)
 _NAMED = 20
 
 
-def parse_target_state(value: object) -> JobState:
+def parse_state(value: object, name: str = "target_state") -> JobState:
     """
-    Return ``value`` as a :class:`JobState`.
+    Return ``value`` as a :class:`JobState`; ``name`` is what the message calls it.
 
     :raises ValueError: if it is none of the 13 states; the message names them.
     """
     if isinstance(value, str) and value in _KNOWN_STATES:
         return JobState(value)
-    raise ValueError(f"target_state must be one of {', '.join(JobState)}; got {value!r}")
+    raise ValueError(f"{name} must be one of {', '.join(JobState)}; got {value!r}")
 
 
 def check_min_jobs(value: object) -> int:
@@ -292,7 +292,7 @@ def evaluate(
     :param ignore_cancelled: leave cancelled jobs out of "every job"; they still count for ``min_jobs``.
     :raises ValueError: if target, ``min_jobs`` or their combination makes no sense.
     """
-    goal = parse_target_state(target)
+    goal = parse_state(target)
     check_min_jobs(min_jobs)
     if ignore_cancelled and goal is JobState.CANCELLED:
         raise ValueError("ignore_cancelled leaves out the very jobs that target_state Cancelled waits for")

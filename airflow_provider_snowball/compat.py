@@ -1,0 +1,97 @@
+"""
+The few Airflow names that moved between the supported lines (2.11, 3.1 and later), each imported once.
+
+Only what is light to import: the DAG processor pays for this module at every parse of every DAG file.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, BaseSensorOperator, Context, PokeReturnValue
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowRescheduleException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+        TaskDeferralError,
+    )
+else:
+    try:
+        from airflow.sdk import BaseOperator, BaseSensorOperator, PokeReturnValue
+    except ImportError:  # Airflow 2.11
+        from airflow.models.baseoperator import BaseOperator
+        from airflow.sensors.base import BaseSensorOperator, PokeReturnValue
+
+    try:
+        from airflow.sdk.configuration import conf
+    except ImportError:  # before 3.2
+        from airflow.configuration import conf
+
+    try:
+        from airflow.sdk.exceptions import (
+            AirflowException,
+            AirflowFailException,
+            AirflowNotFoundException,
+            AirflowRescheduleException,
+            AirflowSensorTimeout,
+            AirflowSkipException,
+            AirflowTaskTimeout,
+            TaskDeferralError,
+        )
+    except ImportError:  # before 3.2
+        from airflow.exceptions import (
+            AirflowException,
+            AirflowFailException,
+            AirflowNotFoundException,
+            AirflowRescheduleException,
+            AirflowSensorTimeout,
+            AirflowSkipException,
+            AirflowTaskTimeout,
+            TaskDeferralError,
+        )
+
+__all__ = [
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowRescheduleException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "AirflowTaskTimeout",
+    "BaseOperator",
+    "BaseSensorOperator",
+    "PokeReturnValue",
+    "TaskDeferralError",
+    "conf",
+    "first_poke_of_this_try",
+    "task_state_store",
+]
+
+
+def first_poke_of_this_try(context: Context) -> datetime | None:
+    """Return when the first rescheduled poke of this try began, or None if there was none yet."""
+    ti: Any = context["ti"]
+    if hasattr(ti, "get_first_reschedule_date"):
+        return ti.get_first_reschedule_date(context)  # type: ignore[no-any-return]
+    # Airflow 2.11: its own query, from this try on instead of from the first try.
+    from airflow.sensors.base import _orig_start_date  # type: ignore[import-not-found]
+
+    return _orig_start_date(
+        dag_id=ti.dag_id,
+        task_id=ti.task_id,
+        run_id=ti.run_id,
+        map_index=ti.map_index,
+        try_number=ti.try_number,
+    )
+
+
+def task_state_store(context: Context) -> Any | None:
+    """Return Airflow's store of what a task remembers between its runs (3.3 and later), or None."""
+    return context.get("task_state_store")

@@ -1,0 +1,264 @@
+"""The only module that talks to boto3."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import botocore.exceptions as bc
+import botocore.session
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from botocore.config import Config
+
+from airflow_provider_snowball.compat import AirflowNotFoundException
+from airflow_provider_snowball.exceptions import SnowballConnectionError
+from airflow_provider_snowball.lifecycle import JobListEntry
+from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
+from airflow_provider_snowball.wait import ErrorKind, RequestError
+
+if TYPE_CHECKING:
+    from types_boto3_snowball.client import SnowballClient
+    from types_boto3_snowball.type_defs import (
+        ClusterListEntryTypeDef,
+        ClusterMetadataTypeDef,
+        DescribeJobResultTypeDef,
+    )
+
+__all__ = ["JobListEntry", "SnowballHook", "classify"]
+
+#: How often a listing is begun again when its pages shift under it, before that counts as an error.
+MAX_RESTARTS = 3
+#: Used where connection, caller, environment and profile set no retries of their own.
+DEFAULT_RETRIES = {"mode": "standard", "total_max_attempts": 5}
+
+_THROTTLING_OR_SERVER = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "InvalidNextTokenException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "SlowDown",
+        "Throttling",
+        "ThrottledException",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_BAD_INPUT = frozenset({"ValidationException", "ValidationError", "SerializationException"})
+#: botocore's errors that repeat until somebody changes credentials, region or configuration.
+_REFUSALS = (
+    bc.NoCredentialsError,
+    bc.PartialCredentialsError,
+    bc.NoRegionError,
+    bc.InvalidRegionError,
+    bc.ProfileNotFound,
+    bc.ConfigNotFound,
+    bc.ConfigParseError,
+    bc.InvalidConfigError,
+    bc.TokenRetrievalError,
+    bc.SSOError,
+    bc.UnknownServiceError,
+    SnowballConnectionError,
+)
+
+
+def classify(error: Exception) -> RequestError:
+    """
+    Tell what an exception of a call means, keeping the API's own words.
+
+    An error that this function does not know counts as passing: it may not meet the next poll.
+    """
+    found = RequestError(_kind_of(error), _words_of(error))
+    found.__cause__ = error
+    return found
+
+
+def _kind_of(error: Exception) -> ErrorKind:
+    if isinstance(error, bc.ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        http = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _THROTTLING_OR_SERVER or http in (408, 429) or http >= 500:
+            return ErrorKind.PASSING
+        if code == "InvalidResourceException":
+            return ErrorKind.NOT_FOUND
+        return ErrorKind.BAD_INPUT if code in _BAD_INPUT else ErrorKind.REFUSED
+    if isinstance(error, ValueError | bc.ParamValidationError) and not isinstance(
+        error, bc.InvalidRegionError
+    ):
+        return ErrorKind.BAD_INPUT
+    return ErrorKind.REFUSED if isinstance(error, _REFUSALS) else ErrorKind.PASSING
+
+
+def _words_of(error: Exception) -> str:
+    if isinstance(error, bc.ClientError):
+        details = error.response.get("Error", {})
+        return f"{details.get('Code') or 'an error'} when calling {error.operation_name}: {details.get('Message')}"
+    if isinstance(error, ValueError | SnowballConnectionError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+class SnowballHook(AwsGenericHook["SnowballClient"]):
+    """
+    Read AWS Snowball's clusters and jobs.
+
+    Takes the parameters of
+    :class:`~airflow.providers.amazon.aws.hooks.base_aws.AwsGenericHook`; ``client_type`` is set.
+
+    A connection id other than None and ``aws_default`` that cannot be found raises
+    :class:`~airflow_provider_snowball.exceptions.SnowballConnectionError`: the base class would go on
+    with whatever credentials the machine has. For ``aws_default`` its habit, with its warning, stays.
+
+    Methods raise :class:`botocore.exceptions.ClientError` as it comes; :func:`classify` tells what it means.
+
+    .. seealso:: :external+boto3:py:class:`Snowball.Client`
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["client_type"] = "snowball"
+        super().__init__(*args, **kwargs)
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Any:
+        """
+        Return an Airflow connection.
+
+        :raises SnowballConnectionError: if it cannot be found and is not the default one.
+        """
+        try:
+            return super().get_connection(conn_id)
+        except AirflowNotFoundException as error:
+            if conn_id == cls.default_conn_name:
+                raise
+            raise SnowballConnectionError(
+                f"Airflow connection {conn_id!r} cannot be found, or could not be looked up; create it under "
+                "Admin > Connections, or correct aws_conn_id. No other credentials are tried in its place"
+            ) from error
+
+    def get_client_type(
+        self, region_name: str | None = None, config: Config | None = None, deferrable: bool = False
+    ) -> Any:
+        """Build a client as the base class does, with retries of ours where nobody set any."""
+        config = config or self.config
+        if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]
+            config = config.merge(Config(retries=DEFAULT_RETRIES))  # type: ignore[arg-type]
+        return super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
+
+    def _retries_are_set_outside(self) -> bool:
+        if os.environ.get("AWS_MAX_ATTEMPTS") or os.environ.get("AWS_RETRY_MODE"):
+            return True
+        session = botocore.session.Session(profile=self.conn_config.profile_name)
+        return not {"retry_mode", "max_attempts"}.isdisjoint(session.get_scoped_config())
+
+    def list_cluster_jobs(self, cluster_id: str, *, page_size: int | None = None) -> list[JobListEntry]:
+        """
+        Return every job of a cluster, from all pages, in the API's order.
+
+        :param cluster_id: ``CID`` and a UUID.
+        :param page_size: jobs asked for in each request, 1 to 100; None leaves it to the API.
+        :raises ValueError: before any request, if an argument has the wrong form.
+        :raises botocore.exceptions.ClientError: ``InvalidResourceException`` if there is no such cluster;
+            ``InvalidNextTokenException`` if the pages kept shifting.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_cluster_jobs`
+        """
+        check_cluster_id(cluster_id)
+        entries = self._list("list_cluster_jobs", "JobListEntries", page_size, ClusterId=cluster_id)
+        return _each_once(cast("list[JobListEntry]", entries))
+
+    def list_jobs(self, *, page_size: int | None = None) -> list[JobListEntry]:
+        """
+        Return every job of the account and region, from all pages.
+
+        :param page_size: as for :meth:`list_cluster_jobs`.
+        :raises ValueError: if ``page_size`` is out of bounds.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_jobs`
+        """
+        entries = self._list("list_jobs", "JobListEntries", page_size)
+        return _each_once(cast("list[JobListEntry]", entries))
+
+    def list_clusters(self, *, page_size: int | None = None) -> list[ClusterListEntryTypeDef]:
+        """
+        Return every cluster of the account and region, from all pages.
+
+        :param page_size: as for :meth:`list_cluster_jobs`.
+        :raises ValueError: if ``page_size`` is out of bounds.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_clusters`
+        """
+        entries = self._list("list_clusters", "ClusterListEntries", page_size)
+        return cast("list[ClusterListEntryTypeDef]", entries)
+
+    def describe_cluster(self, cluster_id: str) -> ClusterMetadataTypeDef:
+        """
+        Return a cluster's metadata, its own ``ClusterState`` among them.
+
+        :raises ValueError: before any request, if the id has the wrong form.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_cluster`
+        """
+        return self.conn.describe_cluster(ClusterId=check_cluster_id(cluster_id))["ClusterMetadata"]
+
+    def describe_job(self, job_id: str) -> DescribeJobResultTypeDef:
+        """
+        Return ``JobMetadata`` of a job and, for an export, ``SubJobMetadata`` of its parts.
+
+        :raises ValueError: before any request, if the id has the wrong form.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_job`
+        """
+        response = dict(self.conn.describe_job(JobId=check_job_id(job_id)))
+        response.pop("ResponseMetadata", None)
+        return cast("DescribeJobResultTypeDef", response)
+
+    def _list(
+        self, operation: str, key: str, page_size: int | None, **arguments: Any
+    ) -> list[Mapping[str, Any]]:
+        # boto3's paginator follows the pages. Never a waiter: it calls the operation once for each
+        # attempt and would judge the first page only.
+        size = check_page_size(page_size)
+        for restarts in range(MAX_RESTARTS + 1):
+            pages = self.conn.get_paginator(operation).paginate(  # type: ignore[call-overload]
+                **arguments, PaginationConfig={} if size is None else {"PageSize": size}
+            )
+            try:
+                return [entry for page in _no_token_twice(pages) for entry in page.get(key) or ()]
+            except (bc.PaginationError, bc.ClientError) as error:
+                shifted = isinstance(error, bc.PaginationError) or (
+                    error.response.get("Error", {}).get("Code") == "InvalidNextTokenException"
+                )
+                if not shifted or restarts == MAX_RESTARTS:
+                    raise
+                self.log.debug("%s shifted under the reader (%s), starting again", operation, error)
+        raise AssertionError("unreachable: the last round returns or raises")
+
+
+def _no_token_twice(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Pass pages on; botocore notices a token only if it comes twice in a row, and would go round for ever."""
+    seen = set()
+    for page in pages:
+        yield page
+        if token := page.get("NextToken"):
+            if token in seen:
+                raise bc.PaginationError(message="a NextToken came twice in one listing")
+            seen.add(token)
+
+
+def _each_once(entries: list[JobListEntry]) -> list[JobListEntry]:
+    """Keep each JobId once, where it stood first with what was said last; keep all entries without one."""
+    last: dict[Any, JobListEntry] = {}
+    for number, entry in enumerate(entries):
+        last[entry.get("JobId") or number] = entry
+    return list(last.values())

@@ -1,0 +1,90 @@
+"""Check what a caller passes in, before any request is made. Pure: standard library only."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+__all__ = [
+    "MAX_PAGE_SIZE",
+    "check_cluster_id",
+    "check_job_id",
+    "check_job_ids",
+    "check_page_size",
+    "is_literal",
+]
+
+#: The largest ``MaxResults`` that Snowball's listings take.
+MAX_PAGE_SIZE = 100
+
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_CLUSTER_ID = re.compile(f"CID{_UUID}")
+_JOB_ID = re.compile(f"(?:JID|MID){_UUID}")
+_JINJA_MARKS = ("{{", "{%", "{#")
+
+
+def is_literal(value: Any) -> bool:
+    """Tell whether a templated argument is already the text it will be when the task runs."""
+    return isinstance(value, str) and not any(mark in value for mark in _JINJA_MARKS)
+
+
+def check_cluster_id(value: Any) -> str:
+    """
+    Return ``value`` if it has the form of a cluster id.
+
+    :raises ValueError: if not. botocore would only have checked a minimum length.
+    """
+    if isinstance(value, str) and _CLUSTER_ID.fullmatch(value):
+        return value
+    raise ValueError(
+        "cluster_id must be CID followed by a UUID, "
+        f"such as CID123e4567-e89b-12d3-a456-426655440000; got {value!r}"
+    )
+
+
+def check_job_id(value: Any, name: str = "job_id") -> str:
+    """
+    Return ``value`` if it has the form of a job id; ``name`` is what the message calls it.
+
+    :raises ValueError: if not.
+    """
+    if isinstance(value, str) and _JOB_ID.fullmatch(value):
+        return value
+    raise ValueError(
+        f"{name} must be JID (or MID) followed by a UUID, "
+        f"such as JID123e4567-e89b-12d3-a456-426655440000; got {value!r}"
+    )
+
+
+def check_job_ids(value: Any) -> list[str] | None:
+    """
+    Return ``value`` as a list of job ids, or None if it is None.
+
+    :raises ValueError: if it is not a list, is empty, or holds anything but job ids.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise ValueError(
+            f"job_ids must be a list of job ids; got the {type(value).__name__} {value!r}. To pass another "
+            "task's list, use its output (task.output), or a template with render_template_as_native_obj=True"
+        )
+    job_ids = [check_job_id(item, "each of job_ids") for item in value]
+    if not job_ids:
+        raise ValueError("job_ids must name at least one job; leave it out (None) to wait for all")
+    return job_ids
+
+
+def check_page_size(value: Any) -> int | None:
+    """
+    Return ``value`` if it is None (the API's own size) or a page size that the API takes.
+
+    :raises ValueError: if not.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PAGE_SIZE:
+        raise ValueError(
+            f"page_size must be a whole number from 1 to {MAX_PAGE_SIZE}, or None; got {value!r}"
+        )
+    return value
