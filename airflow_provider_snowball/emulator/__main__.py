@@ -1,0 +1,72 @@
+"""``python -m airflow_provider_snowball.emulator``: a local Snowball until SIGINT or SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from .clock import parse_speed
+from .server import SnowballServer
+
+
+def _speed(text: str) -> float:
+    try:
+        return parse_speed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Serve until a signal ends it.
+
+    The first line of stdout is the endpoint's URL and nothing else; transitions are logged to stderr.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_snowball.emulator",
+        description="A local AWS Snowball whose jobs walk through their lifecycle on an accelerated clock.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="what to bind (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, picks a free one")
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default="1d/s",
+        help="simulated time per second, such as 1d/s, 6h/s or a number of seconds (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="let --host be other than loopback; nothing is authenticated",
+    )
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    try:
+        server = SnowballServer(
+            host=options.host, port=options.port, speed=options.speed, allow_remote=options.allow_remote
+        )
+    except ValueError as error:
+        parser.error(str(error).replace("allow_remote=True", "--allow-remote"))
+
+    try:
+        server.start()
+    except OSError as error:
+        parser.exit(1, f"Cannot serve at {server.endpoint_url}: {error.strerror}\n")
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        sys.stdout.write(f"{server.endpoint_url}\n")
+        sys.stdout.flush()
+        ended.wait()
+    finally:
+        server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

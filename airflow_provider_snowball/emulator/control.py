@@ -1,0 +1,153 @@
+"""
+The control endpoints of the server: the clock, and what becomes of each job.
+
+They are described in :mod:`.server`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from .models import Cluster, Job, SnowballBackend, all_backends, snowball_clock
+
+__all__ = ["PREFIX", "with_control"]
+
+PREFIX = "/_snowball/"
+
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+_ROUTES = Map(
+    [
+        Rule(f"{PREFIX}clock", methods=["GET"], endpoint="get_clock"),
+        Rule(f"{PREFIX}clock", methods=["POST"], endpoint="set_clock"),
+        Rule(f"{PREFIX}jobs", methods=["GET"], endpoint="get_jobs"),
+        Rule(f"{PREFIX}jobs/<job_id>", methods=["GET"], endpoint="get_job"),
+        Rule(f"{PREFIX}jobs/<job_id>", methods=["POST"], endpoint="set_job"),
+        Rule(f"{PREFIX}clusters/<cluster_id>/jobs", methods=["POST"], endpoint="add_jobs"),
+    ]
+)
+
+
+def with_control(app: Wsgi) -> Wsgi:
+    """Serve the control endpoints, and leave everything else to ``app``."""
+
+    def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not str(environ.get("PATH_INFO", "")).startswith(PREFIX):
+            return app(environ, start_response)
+        return _respond(Request(environ))(environ, start_response)
+
+    return dispatch
+
+
+def _respond(request: Request) -> Response:
+    try:
+        endpoint, values = _ROUTES.bind_to_environ(request.environ).match()
+        if request.method == "POST":
+            values = {**values, "body": _body(request)}
+        status, answer = 200, _HANDLERS[endpoint](**values)
+    except HTTPException as error:
+        status, answer = error.code or 500, {"error": error.description}
+    except ServiceException as error:
+        status, answer = 404, {"error": error.message}
+    except (TypeError, ValueError) as error:
+        status, answer = 400, {"error": str(error)}
+    return Response(json.dumps(answer), status, content_type="application/json")
+
+
+def _body(request: Request) -> dict[str, Any]:
+    body = json.loads(request.get_data() or b"{}")
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object")
+    return body
+
+
+def _only(body: dict[str, Any], *names: str) -> None:
+    unknown = sorted(set(body) - set(names))
+    if unknown or not body:
+        raise BadRequest(f"The body takes {', '.join(names)}; got {', '.join(unknown) or 'none of them'}")
+
+
+def _get_clock() -> dict[str, Any]:
+    clock = snowball_clock
+    return {"now": clock.now(), "speed": clock.speed, "paused": clock.paused}
+
+
+def _set_clock(body: dict[str, Any]) -> dict[str, Any]:
+    _only(body, "speed", "paused", "jump")
+    if "speed" in body:
+        snowball_clock.set_speed(body["speed"])
+    if "paused" in body:
+        (snowball_clock.pause if body["paused"] else snowball_clock.resume)()
+    if "jump" in body:
+        snowball_clock.jump(body["jump"])
+    return _get_clock()
+
+
+def _get_jobs() -> dict[str, Any]:
+    return {"jobs": [_described(b, job) for b in all_backends() for job in list(b.jobs.values())]}
+
+
+def _get_job(job_id: str) -> dict[str, Any]:
+    return _described(*_find_job(job_id))
+
+
+def _set_job(job_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    _only(body, "state", "plan")
+    if len(body) != 1:
+        raise BadRequest("The body takes one of state, plan")
+    backend, job = _find_job(job_id)
+    if "state" in body:
+        backend.set_state(job_id, body["state"])
+    else:
+        backend.set_plan(job_id, [(state, took) for state, took in body["plan"]])
+    return _described(backend, job)
+
+
+def _add_jobs(cluster_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    _only(body, "count")
+    backend, _ = _find_cluster(cluster_id)
+    return {"job_ids": backend.add_jobs(cluster_id, int(body["count"]))}
+
+
+def _find_job(job_id: str) -> tuple[SnowballBackend, Job]:
+    for backend in all_backends():
+        if job_id in backend.jobs:
+            return backend, backend.jobs[job_id]
+    raise NotFound(f"No job {job_id} in any account and region")
+
+
+def _find_cluster(cluster_id: str) -> tuple[SnowballBackend, Cluster]:
+    for backend in all_backends():
+        if cluster_id in backend.clusters:
+            return backend, backend.clusters[cluster_id]
+    raise NotFound(f"No cluster {cluster_id} in any account and region")
+
+
+def _described(backend: SnowballBackend, job: Job) -> dict[str, Any]:
+    now = snowball_clock.now()
+    return {
+        "job_id": job.job_id,
+        "cluster_id": job.cluster.cluster_id if job.cluster else None,
+        "account": backend.account_id,
+        "region": backend.region_name,
+        "state": job.state(now),
+        "journey": [[state, at] for at, state in job.journey(now)],
+        "plan": [list(step) for step in job.plan.steps()],
+    }
+
+
+_HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
+    "get_clock": _get_clock,
+    "set_clock": _set_clock,
+    "get_jobs": _get_jobs,
+    "get_job": _get_job,
+    "set_job": _set_job,
+    "add_jobs": _add_jobs,
+}

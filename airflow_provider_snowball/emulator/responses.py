@@ -1,0 +1,132 @@
+"""Handles incoming snowball requests, invokes methods, returns responses."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from botocore.model import OperationModel, ServiceModel
+from moto.core.responses import ActionResult, BaseResponse, EmptyResult
+from moto.core.utils import camelcase_to_underscores, get_service_model
+
+from .models import SnowballBackend, snowball_backends
+from .validation import validate
+
+__all__ = ["SnowballResponse"]
+
+#: Members of the requests that create something which the backend takes by name.
+_BY_NAME = ("JobType", "ClusterId", "SnowballType", "Description", "InitialClusterSize")
+
+
+@cache
+def _operation(name: str) -> OperationModel | None:
+    service: ServiceModel = get_service_model("snowball")
+    return service.operation_model(name) if name in service.operation_names else None
+
+
+class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not followed
+    """Handler for Snowball requests and responses."""
+
+    def __init__(self) -> None:
+        super().__init__(service_name="snowball")
+        self.automated_parameter_parsing = True
+
+    @property
+    def snowball_backend(self) -> SnowballBackend:
+        """Return backend instance specific for this region."""
+        backend: SnowballBackend = snowball_backends[self.current_account][self.region]
+        return backend
+
+    def parse_parameters(self, request: Any) -> None:
+        """Read the request's members; an operation that is none has none."""
+        if _operation(self._get_action()):
+            super().parse_parameters(request)
+
+    def call_action(self) -> Any:
+        """
+        Answer an operation that is not here with a client error.
+
+        moto would raise NotImplementedError, and its server a 500, which boto3 takes for a passing
+        fault and sends again. Written by hand because moto serializes modelled errors only.
+        """
+        action = self._get_action()
+        if _operation(action) and hasattr(self, camelcase_to_underscores(action)):
+            return super().call_action()
+        message = f"This local Snowball does not implement the operation {action}."
+        body = json.dumps({"__type": "UnknownOperationException", "message": message})
+        headers = {**self.response_headers, "Content-Type": "application/x-amz-json-1.1", "status": "400"}
+        return 400, headers, body
+
+    def _params(self) -> dict[str, Any]:
+        """Return the request's members, held against the service model."""
+        params = {name: value for name, value in self._get_params().items() if value is not None}
+        operation = _operation(self._get_action())
+        if operation and operation.input_shape:
+            validate(params, operation.input_shape)
+        return params
+
+    def _details(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in params.items() if name not in _BY_NAME}
+
+    def cancel_cluster(self) -> EmptyResult:
+        self.snowball_backend.cancel_cluster(self._params()["ClusterId"])
+        return EmptyResult()
+
+    def cancel_job(self) -> EmptyResult:
+        self.snowball_backend.cancel_job(self._params()["JobId"])
+        return EmptyResult()
+
+    def create_address(self) -> ActionResult:
+        address_id = self.snowball_backend.create_address(self._params()["Address"])
+        return ActionResult({"AddressId": address_id})
+
+    def create_cluster(self) -> ActionResult:
+        params = self._params()
+        cluster_id, jobs = self.snowball_backend.create_cluster(
+            job_type=params["JobType"],
+            snowball_type=params["SnowballType"],
+            description=params.get("Description"),
+            initial_cluster_size=params.get("InitialClusterSize"),
+            details=self._details(params),
+        )
+        return ActionResult({"ClusterId": cluster_id, "JobListEntries": jobs})
+
+    def create_job(self) -> ActionResult:
+        params = self._params()
+        job_id = self.snowball_backend.create_job(
+            job_type=params.get("JobType"),
+            cluster_id=params.get("ClusterId"),
+            snowball_type=params.get("SnowballType"),
+            description=params.get("Description"),
+            details=self._details(params),
+        )
+        return ActionResult({"JobId": job_id})
+
+    def describe_cluster(self) -> ActionResult:
+        metadata = self.snowball_backend.describe_cluster(self._params()["ClusterId"])
+        return ActionResult({"ClusterMetadata": metadata})
+
+    def describe_job(self) -> ActionResult:
+        return ActionResult({"JobMetadata": self.snowball_backend.describe_job(self._params()["JobId"])})
+
+    def list_cluster_jobs(self) -> ActionResult:
+        params = self._params()
+        jobs, token = self.snowball_backend.list_cluster_jobs(params["ClusterId"], **_paging(params))
+        return ActionResult({"JobListEntries": jobs, **_next(token)})
+
+    def list_clusters(self) -> ActionResult:
+        clusters, token = self.snowball_backend.list_clusters(**_paging(self._params()))
+        return ActionResult({"ClusterListEntries": clusters, **_next(token)})
+
+    def list_jobs(self) -> ActionResult:
+        jobs, token = self.snowball_backend.list_jobs(**_paging(self._params()))
+        return ActionResult({"JobListEntries": jobs, **_next(token)})
+
+
+def _paging(params: dict[str, Any]) -> dict[str, Any]:
+    return {"max_results": params.get("MaxResults"), "next_token": params.get("NextToken")}
+
+
+def _next(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"NextToken": token}

@@ -1,0 +1,173 @@
+"""
+A local Snowball over HTTP, with the rest of moto's services (STS, SNS, S3 and so on) beside it.
+
+Point a client at :attr:`SnowballServer.endpoint_url`, or set ``AWS_ENDPOINT_URL_SNOWBALL`` to it.
+Requests must be signed, with any credentials: moto tells services apart by the signature.
+
+Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with ``{"error": ...}``:
+
+``GET /_snowball/clock``
+    ``{"now": simulated seconds, "speed": simulated seconds per second, "paused": false}``
+``POST /_snowball/clock``
+    Any of ``{"speed": "6h/s", "paused": true, "jump": "3d"}``, applied in this order.
+``GET /_snowball/jobs``, ``GET /_snowball/jobs/JID…``
+    Every job of every account and region, or one: its state, the journey so far, its plan.
+``POST /_snowball/jobs/JID…``
+    ``{"state": "WithCustomer"}`` pins a state, also one that AWS does not know;
+    ``{"plan": [["InTransitToCustomer", "2d"], ["Cancelled", null]]}`` replaces what is to come.
+``POST /_snowball/clusters/CID…/jobs``
+    ``{"count": 250}`` adds as many nodes, beyond AWS's limit of 16.
+``POST /moto-api/reset``
+    moto's own: forgets everything and puts the clock back to its usual speed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+from moto.core.base_backend import BackendDict
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from . import register
+from .clock import parse_speed
+from .control import with_control
+from .models import all_backends, snowball_clock
+
+__all__ = ["SnowballServer"]
+
+log = logging.getLogger(__name__)
+
+#: Real seconds between two looks at what changed. States do not depend on it, only the log does.
+_WATCH_INTERVAL = 0.1
+
+
+class SnowballServer:
+    """
+    A server in threads of this process; a context manager.
+
+    It begins empty, and leaves moto's state and the clock of this process as if new: a mock_aws
+    that is active in the same process shares them.
+
+    :param host: what to bind; anything but loopback takes ``allow_remote``.
+    :param port: 0 picks a free one.
+    :param speed: simulated seconds per second, or text such as ``"1d/s"``.
+    :param allow_remote: let other machines in. Nothing is authenticated.
+    :raises ValueError: if ``speed`` is none, or ``host`` is not loopback and ``allow_remote`` is not set.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        speed: float | str = 1.0,
+        allow_remote: bool = False,
+    ) -> None:
+        if not allow_remote and not _is_loopback(host):
+            raise ValueError(f"{host} can be reached from other machines, which takes allow_remote=True")
+        self.host = host
+        self.port = port
+        self.speed = parse_speed(speed)
+        self._server: BaseWSGIServer | None = None
+        self._threads: list[threading.Thread] = []
+        self._stopping = threading.Event()
+
+    @property
+    def endpoint_url(self) -> str:
+        """The URL for ``endpoint_url`` or ``AWS_ENDPOINT_URL_SNOWBALL``; the port is known once started."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """
+        Begin to serve, and return as soon as requests are taken.
+
+        :raises OSError: if the port is taken.
+        """
+        # Flask and its friends are wanted by a server only.
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        if self._server is not None:
+            raise RuntimeError(f"This server is already running at {self.endpoint_url}")
+        register()
+        BackendDict.reset()
+        snowball_clock.configure(self.speed)
+        # Bound here, as werkzeug ends the process if the port is taken.
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.create_server((self.host, self.port), family=family, backlog=128) as listening:
+            self._server = make_server(
+                self.host,
+                listening.getsockname()[1],
+                with_control(DomainDispatcherApplication(create_backend_app)),
+                threaded=True,
+                request_handler=_QuietHandler,
+                fd=listening.fileno(),
+            )
+        self.port = self._server.port
+        self._stopping.clear()
+        self._threads = [
+            threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True),
+            threading.Thread(target=self._watch, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End serving and forget everything. Stopping twice does no harm."""
+        if self._server is None:
+            return
+        self._stopping.set()
+        self._server.shutdown()
+        for thread in self._threads:
+            thread.join()
+        self._server.server_close()
+        self._server = None
+        BackendDict.reset()
+        snowball_clock.configure(1.0)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _watch(self) -> None:
+        """Log every transition, also of jobs that nobody asks about."""
+        while not self._stopping.wait(_WATCH_INTERVAL):
+            for backend in all_backends():
+                for news in backend.news():
+                    cluster = news.job.cluster
+                    log.info(
+                        "%s%s: %s -> %s (day %.1f)",
+                        news.job.job_id,
+                        f" of {cluster.cluster_id}" if cluster else "",
+                        news.previous,
+                        news.state,
+                        (news.at - news.job.created_at) / 86400,
+                    )
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base class's names
+        """Keep requests at DEBUG: the news are the transitions."""
+        log.debug("%s %s", self.address_string(), message % args)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,340 @@
+"""The server, its control endpoints and its command line, as real processes and sockets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from airflow_provider_snowball.emulator import register, snowball_backends, snowball_clock
+from airflow_provider_snowball.emulator.__main__ import main
+from airflow_provider_snowball.emulator.server import SnowballServer
+
+#: One for all tests: a session of its own for each would read botocore's data again each time.
+SESSION = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")
+
+
+@pytest.fixture
+def server() -> Iterator[SnowballServer]:
+    with SnowballServer() as server:
+        snowball_clock.pause()
+        yield server
+
+
+def client_of(endpoint_url: str | None = None, service: str = "snowball") -> Any:
+    return SESSION.client(service, region_name="us-east-1", endpoint_url=endpoint_url)
+
+
+def create_cluster(client: Any, size: int = 5) -> list[str]:
+    address_id = client.create_address(Address={"Street1": "1 Main St"})["AddressId"]
+    created = client.create_cluster(
+        JobType="LOCAL_USE",
+        AddressId=address_id,
+        SnowballType="EDGE",
+        ShippingOption="STANDARD",
+        InitialClusterSize=size,
+    )
+    return [created["ClusterId"], *(job["JobId"] for job in created["JobListEntries"])]
+
+
+def control(server: SnowballServer, path: str, body: Any = None) -> tuple[int, Any]:
+    data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server.endpoint_url}{path}", data)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def run_python(*args: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *args],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        text=True,
+        **options,
+    )
+
+
+def test_serves_on_loopback_beside_other_services(server: SnowballServer) -> None:
+    assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", server.endpoint_url)
+    assert client_of(server.endpoint_url, "sts").get_caller_identity()["Account"] == "123456789012"
+    assert client_of(server.endpoint_url).list_jobs()["JobListEntries"] == []
+
+
+def test_reached_through_the_environment(server: SnowballServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SNOWBALL", server.endpoint_url)
+    create_cluster(client_of())
+    assert len(client_of(server.endpoint_url).list_jobs()["JobListEntries"]) == 5
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.com", ""])
+def test_other_machines_are_let_in_only_if_asked_for(host: str) -> None:
+    with pytest.raises(ValueError, match="can be reached from other machines, which takes allow_remote=True"):
+        SnowballServer(host=host)
+    SnowballServer(host=host, allow_remote=True)
+
+
+def test_taken_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = SnowballServer(port=taken.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            server.start()
+        server.stop()
+
+
+def test_stopped_and_started_again_it_is_empty() -> None:
+    server = SnowballServer(speed="1d/s")
+    for _ in range(2):
+        server.start()
+        assert snowball_clock.speed == 86400
+        with pytest.raises(RuntimeError, match="already running"):
+            server.start()
+        client = client_of(server.endpoint_url)
+        assert client.list_clusters()["ClusterListEntries"] == []
+        create_cluster(client)
+        server.stop()
+        server.stop()
+        assert snowball_clock.speed == 1
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", server.port))
+
+
+def test_clock_runs_at_its_speed() -> None:
+    with SnowballServer(speed="20d/s") as server:
+        client = client_of(server.endpoint_url)
+        cluster_id, *_ = create_cluster(client)
+        deadline = time.monotonic() + 5
+        states: set[str] = set()
+        while time.monotonic() < deadline and states != {"WithCustomer"}:
+            states = {
+                job["JobState"] for job in client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
+            }
+    assert states == {"WithCustomer"}
+
+
+def test_clock_is_controlled(server: SnowballServer) -> None:
+    status, clock = control(server, "/_snowball/clock")
+    assert (status, clock["speed"], clock["paused"]) == (200, 1.0, True)
+    status, jumped = control(server, "/_snowball/clock", {"jump": "3d", "speed": "6h/s"})
+    assert (status, jumped["speed"], jumped["paused"]) == (200, 21600.0, True)
+    assert jumped["now"] == clock["now"] + 3 * 86400
+    assert control(server, "/_snowball/clock", {"paused": False})[1]["paused"] is False
+
+
+def test_jobs_are_controlled(server: SnowballServer) -> None:
+    client = client_of(server.endpoint_url)
+    cluster_id, pinned, planned, _ = create_cluster(client, 3)
+
+    status, described = control(server, f"/_snowball/jobs/{pinned}", {"state": "Teleporting"})
+    assert status == 200
+    assert described["job_id"] == pinned
+    assert described["cluster_id"] == cluster_id
+    assert (described["account"], described["region"]) == ("123456789012", "us-east-1")
+    assert [state for state, _ in described["journey"]] == ["New", "Teleporting"]
+    assert described["plan"] == [["Teleporting", None]]
+
+    plan = [["InTransitToCustomer", "2d"], ["Cancelled", None]]
+    assert control(server, f"/_snowball/jobs/{planned}", {"plan": plan})[0] == 200
+    control(server, "/_snowball/clock", {"jump": "6d"})
+    jobs = client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
+    assert [job["JobState"] for job in jobs] == ["Teleporting", "Cancelled", "WithCustomer"]
+    listed = control(server, "/_snowball/jobs")[1]["jobs"]
+    assert listed[0] == control(server, f"/_snowball/jobs/{pinned}")[1]
+    assert [job["state"] for job in listed] == ["Teleporting", "Cancelled", "WithCustomer"]
+
+    status, added = control(server, f"/_snowball/clusters/{cluster_id}/jobs", {"count": 250})
+    assert (status, len(added["job_ids"])) == (200, 250)
+    pages = client.get_paginator("list_cluster_jobs").paginate(ClusterId=cluster_id)
+    assert sum(len(page["JobListEntries"]) for page in pages) == 253
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        ("clock", {"speed": "fast"}, 400, "A speed is a number above zero"),
+        ("clock", {"jump": "-1d"}, 400, "A duration is a number of seconds"),
+        ("clock", {"sped": 1}, 400, "The body takes speed, paused, jump; got sped"),
+        ("clock", {}, 400, "got none of them"),
+        ("clock", [], 400, "must be a JSON object"),
+        ("clock", b"{", 400, "Expecting property name"),
+        ("jobs/{job}", {"state": ""}, 400, "no state is empty"),
+        ("jobs/{job}", {"plan": [["New"]]}, 400, "not enough values"),
+        ("jobs/{job}", {"plan": [["New", "x"], ["Complete", None]]}, 400, "got 'x'"),
+        ("jobs/{job}", {"plan": [["New", None]], "state": "New"}, 400, "one of state, plan"),
+        ("jobs/JID0", {"state": "New"}, 404, "No job JID0 in any account and region"),
+        ("jobs/JID0", None, 404, "No job JID0 in any account and region"),
+        ("clusters/CID0/jobs", {"count": 1}, 404, "No cluster CID0 in any account and region"),
+        ("clusters/{cluster}/jobs", {"count": 0}, 400, "count must be at least 1"),
+        ("nothing", None, 404, "not found"),
+        ("clusters/{cluster}/jobs", None, 405, "not allowed"),
+    ],
+)
+def test_mistakes_in_control_requests(
+    server: SnowballServer, path: str, body: Any, status: int, message: str
+) -> None:
+    cluster_id, job_id, *_ = create_cluster(client_of(server.endpoint_url))
+    found, answer = control(server, "/_snowball/" + path.format(job=job_id, cluster=cluster_id), body)
+    assert found == status
+    assert message in answer["error"]
+
+
+def test_reset_over_http(server: SnowballServer) -> None:
+    client = client_of(server.endpoint_url)
+    create_cluster(client)
+    snowball_clock.set_speed("1d/s")
+    assert control(server, "/moto-api/reset", b"")[1] == {"status": "ok"}
+    assert client.list_jobs()["JobListEntries"] == []
+    assert client.list_clusters()["ClusterListEntries"] == []
+    assert (snowball_clock.speed, snowball_clock.paused) == (1.0, False)
+
+
+def test_mock_forgets_everything_at_its_end() -> None:
+    with mock_aws():
+        create_cluster(client_of())
+        snowball_clock.set_speed("1d/s")
+        assert snowball_backends["123456789012"]["us-east-1"].addresses
+    assert snowball_clock.speed == 1
+    with mock_aws():
+        assert client_of().list_jobs()["JobListEntries"] == []
+        assert snowball_backends["123456789012"]["us-east-1"].addresses == {}
+
+
+def test_transitions_are_logged_though_nobody_asks(
+    server: SnowballServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="airflow_provider_snowball.emulator")
+    cluster_id, job_id, *_ = create_cluster(client_of(server.endpoint_url), 3)
+    snowball_clock.jump("6d")
+    arrived = re.compile(rf"{job_id} of {cluster_id}: InTransitToCustomer -> WithCustomer \(day \d\.\d\)")
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and not any(arrived.match(line) for line in caplog.messages):
+        time.sleep(0.05)
+    lines = [line for line in caplog.messages if line.startswith(job_id)]
+    assert [line.split()[3] for line in lines] == [
+        "New",
+        "Listing",
+        "Pending",
+        "PreparingAppliance",
+        "PreparingShipment",
+        "InTransitToCustomer",
+    ]
+    assert arrived.match(lines[-1])
+
+
+def test_command_line() -> None:
+    command = ("-m", "airflow_provider_snowball.emulator", "--port", "0", "--speed", "20d/s")
+    processes = {
+        number: run_python(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        for number, process in processes.items():
+            assert process.stdout is not None
+            endpoint_url = process.stdout.readline().strip()
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+", endpoint_url)
+            client = client_of(endpoint_url)
+            cluster_id, job_id, *_ = create_cluster(client)
+            deadline = time.monotonic() + 5
+            while client.describe_cluster(ClusterId=cluster_id)["ClusterMetadata"]["ClusterState"] != "InUse":
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            time.sleep(0.3)
+            process.send_signal(number)
+            stdout, stderr = process.communicate(timeout=10)
+            assert process.returncode == 0
+            assert stdout == ""
+            assert f"{job_id} of {cluster_id}: New -> Listing (day 0.0)" in stderr
+            assert "Traceback" not in stderr
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--speed", "fast"], "A speed is a number above zero or text such as '1d/s' or '6h/s'; got 'fast'"),
+        (["--host", "0.0.0.0"], "0.0.0.0 can be reached from other machines, which takes --allow-remote"),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    args: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(args)
+    assert message in capsys.readouterr().err
+
+
+def test_taken_port_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with pytest.raises(SystemExit, match="1"):
+            main(["--port", port])
+    assert f"Cannot serve at http://127.0.0.1:{port}: Address already in use" in capsys.readouterr().err
+
+
+def test_registering_again_changes_nothing() -> None:
+    import moto.backend_index as index
+
+    before = list(index.backend_url_patterns)
+    assert register() is True
+    assert register() is True
+    assert index.backend_url_patterns == before
+    assert [name for name, _ in before].count("snowball") == 1
+
+
+MOTO_HAS_IT = """
+import importlib.abc, importlib.machinery, sys
+
+class Theirs(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    def find_spec(self, name, path=None, target=None):
+        return importlib.machinery.ModuleSpec(name, self) if name == "moto.snowball" else None
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        module.snowball_backends = "theirs"
+
+sys.meta_path.insert(0, Theirs())
+import moto.backend_index as index
+before = list(index.backend_url_patterns)
+from airflow_provider_snowball.emulator import register
+assert register() is False
+import moto.snowball
+assert moto.snowball.snowball_backends == "theirs"
+assert register() is False
+assert index.backend_url_patterns == before
+"""
+
+NO_AIRFLOW = """
+import sys
+import airflow_provider_snowball.emulator.server
+import airflow_provider_snowball.emulator.__main__
+assert not [name for name in sys.modules if name.split(".")[0] == "airflow"]
+assert "flask" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(
+    "program", [MOTO_HAS_IT, NO_AIRFLOW], ids=["moto's own wins", "no Airflow, late Flask"]
+)
+def test_in_a_fresh_interpreter(program: str) -> None:
+    process = run_python("-c", program, stderr=subprocess.PIPE)
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr) == (0, "")
