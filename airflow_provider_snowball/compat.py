@@ -83,7 +83,7 @@ def first_poke_of_this_try(context: Context) -> datetime | None:
     # Airflow 2.11: its own query, from this try on instead of from the first try.
     from airflow.sensors.base import _orig_start_date  # type: ignore[import-not-found]
 
-    return _orig_start_date(
+    return _orig_start_date(  # type: ignore[no-any-return]
         dag_id=ti.dag_id,
         task_id=ti.task_id,
         run_id=ti.run_id,

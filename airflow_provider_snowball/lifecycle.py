@@ -279,7 +279,7 @@ def evaluate(
     ignore_cancelled: bool = False,
 ) -> Progress:
     """
-    Judge one listing, alone: has every job reached ``target``, and if not, can it?
+    Judge one listing, alone: whether every job has reached ``target``, and whether each still can.
 
     Reached means at or past the target on the job's own path: between two listings a device can
     arrive and leave again. The rules apply in this order: which jobs count (all, or ``job_ids``);

@@ -154,6 +154,16 @@ class Terms:
         """When the wait fails, having polled once more."""
         return self.started_at + timedelta(seconds=self.timeout)
 
+    def presumably_asked_at(self, now: datetime) -> datetime:
+        """
+        Return when a wait that remembers nothing has last looked at the cluster itself, at the latest.
+
+        It looks at its first poll and then in the first poll of each hour, so that the poll before
+        this one, an interval ago, fell into an hour in which it had looked.
+        """
+        previous = max((now - self.started_at).total_seconds() - self.interval, 0.0)
+        return self.started_at + previous // ASK_CLUSTER_EVERY.total_seconds() * ASK_CLUSTER_EVERY
+
     def judge(self, jobs: Sequence[Mapping[str, Any]]) -> Progress:
         """Return the verdict on one listing."""
         return evaluate(
@@ -199,8 +209,7 @@ class Wait:
     :param terms: what was asked for.
     :param now: when this memory begins (aware). Without a known success, blindness counts from here.
     :param succeeded: whether this wait has had an answer before, perhaps in another process.
-    :param last_success: when it had the last one, if that is known.
-    :param asked_at: when the cluster itself was last looked at, if that is known.
+    :param memory: what :meth:`memory` returned in that process, or a part of it.
     """
 
     def __init__(
@@ -209,16 +218,21 @@ class Wait:
         *,
         now: datetime,
         succeeded: bool = False,
-        last_success: datetime | None = None,
-        asked_at: datetime | None = None,
+        memory: Mapping[str, str] | None = None,
     ) -> None:
+        times = {key: datetime.fromisoformat(value) for key, value in (memory or {}).items()}
         self.terms = terms
         self.succeeded = succeeded
-        self._heard_at = last_success or now
-        self._asked_at = asked_at
+        self._heard_at = times.get("heard_at", now)
+        self._asked_at = times.get("asked_at")
         self._may_ask = True
         self._said: dict[str, str] = {}
         self._news: list[News] = []
+
+    def memory(self) -> dict[str, str]:
+        """Return what the same wait needs to know in another process, as ISO 8601 times by name."""
+        times = {"heard_at": self._heard_at, "asked_at": self._asked_at}
+        return {key: value.isoformat() for key, value in times.items() if value is not None}
 
     def take_news(self) -> list[News]:
         """Return the lines that are new since the last call: what changed, not what is."""

@@ -10,22 +10,23 @@ import botocore.exceptions as bc
 import botocore.session
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from botocore.config import Config
+from botocore.paginate import Paginator
 
 from airflow_provider_snowball.compat import AirflowNotFoundException
 from airflow_provider_snowball.exceptions import SnowballConnectionError
 from airflow_provider_snowball.lifecycle import JobListEntry
 from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
-from airflow_provider_snowball.wait import ErrorKind, RequestError
+from airflow_provider_snowball.wait import ErrorKind, Request, RequestError
 
 if TYPE_CHECKING:
-    from types_boto3_snowball.client import SnowballClient
+    from types_boto3_snowball.client import SnowballClient  # noqa: F401  named in the base class below
     from types_boto3_snowball.type_defs import (
         ClusterListEntryTypeDef,
         ClusterMetadataTypeDef,
         DescribeJobResultTypeDef,
     )
 
-__all__ = ["JobListEntry", "SnowballHook", "classify"]
+__all__ = ["JobListEntry", "SnowballHook", "answer", "classify"]
 
 #: How often a listing is begun again when its pages shift under it, before that counts as an error.
 MAX_RESTARTS = 3
@@ -103,7 +104,8 @@ def _kind_of(error: Exception) -> ErrorKind:
 def _words_of(error: Exception) -> str:
     if isinstance(error, bc.ClientError):
         details = error.response.get("Error", {})
-        return f"{details.get('Code') or 'an error'} when calling {error.operation_name}: {details.get('Message')}"
+        code = details.get("Code") or "an error"
+        return f"{code} when calling {error.operation_name}: {details.get('Message')}"
     if isinstance(error, ValueError | SnowballConnectionError):
         return str(error)
     return f"{type(error).__name__}: {error}"
@@ -128,6 +130,11 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["client_type"] = "snowball"
         super().__init__(*args, **kwargs)
+
+    @classmethod
+    def of(cls, *, botocore_config: dict[str, Any] | None, **parameters: Any) -> SnowballHook:
+        """Build a hook from the four AWS parameters of a sensor, an operator or a trigger."""
+        return cls(config=botocore_config, **parameters)
 
     @classmethod
     def get_connection(cls, conn_id: str) -> Any:
@@ -174,7 +181,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_cluster_jobs`
         """
         check_cluster_id(cluster_id)
-        entries = self._list("list_cluster_jobs", "JobListEntries", page_size, ClusterId=cluster_id)
+        entries = self._list(
+            self.conn.get_paginator("list_cluster_jobs"), "JobListEntries", page_size, ClusterId=cluster_id
+        )
         return _each_once(cast("list[JobListEntry]", entries))
 
     def list_jobs(self, *, page_size: int | None = None) -> list[JobListEntry]:
@@ -186,7 +195,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_jobs`
         """
-        entries = self._list("list_jobs", "JobListEntries", page_size)
+        entries = self._list(self.conn.get_paginator("list_jobs"), "JobListEntries", page_size)
         return _each_once(cast("list[JobListEntry]", entries))
 
     def list_clusters(self, *, page_size: int | None = None) -> list[ClusterListEntryTypeDef]:
@@ -198,7 +207,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_clusters`
         """
-        entries = self._list("list_clusters", "ClusterListEntries", page_size)
+        entries = self._list(self.conn.get_paginator("list_clusters"), "ClusterListEntries", page_size)
         return cast("list[ClusterListEntryTypeDef]", entries)
 
     def describe_cluster(self, cluster_id: str) -> ClusterMetadataTypeDef:
@@ -224,13 +233,13 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         return cast("DescribeJobResultTypeDef", response)
 
     def _list(
-        self, operation: str, key: str, page_size: int | None, **arguments: Any
+        self, paginator: Paginator, key: str, page_size: int | None, **arguments: Any
     ) -> list[Mapping[str, Any]]:
         # boto3's paginator follows the pages. Never a waiter: it calls the operation once for each
         # attempt and would judge the first page only.
         size = check_page_size(page_size)
         for restarts in range(MAX_RESTARTS + 1):
-            pages = self.conn.get_paginator(operation).paginate(  # type: ignore[call-overload]
+            pages = paginator.paginate(
                 **arguments, PaginationConfig={} if size is None else {"PageSize": size}
             )
             try:
@@ -241,12 +250,26 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 )
                 if not shifted or restarts == MAX_RESTARTS:
                     raise
-                self.log.debug("%s shifted under the reader (%s), starting again", operation, error)
+                self.log.debug("%s shifted under the reader (%s), starting again", key, error)
         raise AssertionError("unreachable: the last round returns or raises")
 
 
+def answer(hook: SnowballHook, request: Request, cluster_id: str) -> Any:
+    """
+    Make the call that a wait for a cluster asks for.
+
+    :raises RequestError: for any error, told apart.
+    """
+    try:
+        if request is Request.LIST_JOBS:
+            return hook.list_cluster_jobs(cluster_id)
+        return hook.describe_cluster(cluster_id)
+    except Exception as error:
+        raise classify(error) from error
+
+
 def _no_token_twice(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Pass pages on; botocore notices a token only if it comes twice in a row, and would go round for ever."""
+    """Pass pages on; botocore itself notices a token only if it comes twice in a row."""
     seen = set()
     for page in pages:
         yield page

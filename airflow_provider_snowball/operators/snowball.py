@@ -20,9 +20,9 @@ class ListClusterJobsOperator(AwsParameters):
     Push the jobs of a Snowball cluster to XCom, from all pages.
 
     Returns a list of dicts in the API's own keys (``JobId``, ``JobState``, ``IsMaster``, ``JobType``,
-    ``SnowballType``, ``CreationDate``, ``Description``; any may be missing). ``CreationDate`` is ISO 8601 with
-    its offset and everything else plain, so that any XCom backend stores it and ``.expand(job=op.output)``
-    maps over it.
+    ``SnowballType``, ``CreationDate``, ``Description``; any may be missing). ``CreationDate`` is ISO 8601
+    with its offset and everything else plain, so that any XCom backend stores it and
+    ``.expand(job=op.output)`` maps over it.
 
     The AWS parameters are those of :class:`~airflow_provider_snowball.aws.AwsParameters`.
 
@@ -61,8 +61,7 @@ class ListClusterJobsOperator(AwsParameters):
         from airflow_provider_snowball.hooks.snowball import SnowballHook
 
         states = None if self.job_states is None else _check_states(self.job_states)
-        parameters = self.aws_parameters
-        hook = SnowballHook(config=parameters.pop("botocore_config"), **parameters)
+        hook = SnowballHook.of(**self.aws_parameters)
         jobs = hook.list_cluster_jobs(self.cluster_id, page_size=self.page_size)
         chosen = [portable(job) for job in jobs if states is None or job.get("JobState") in states]
         self.log.info("Cluster %s: %s jobs, %s returned", self.cluster_id, len(jobs), len(chosen))

@@ -1,0 +1,58 @@
+"""What Airflow's ProvidersManager reads of this package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_snowball import __version__
+
+__all__ = ["get_provider_info"]
+
+_INTEGRATION = "AWS Snowball"
+
+
+def _modules(kind: str) -> list[dict[str, Any]]:
+    return [
+        {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_snowball.{kind}.snowball"]}
+    ]
+
+
+def get_provider_info() -> dict[str, Any]:
+    """
+    Return the provider's metadata.
+
+    .. seealso:: https://airflow.apache.org/docs/apache-airflow-providers/howto/create-custom-providers.html
+    """
+    return {
+        "package-name": "airflow-provider-snowball",
+        "name": _INTEGRATION,
+        "description": "Wait for the jobs of an AWS Snowball cluster, and hand their list on.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://docs.aws.amazon.com/snowball/",
+                "tags": ["aws"],
+            }
+        ],
+        "operators": _modules("operators"),
+        "sensors": _modules("sensors"),
+        "hooks": _modules("hooks"),
+        "triggers": _modules("triggers"),
+        "config": {
+            "snowball": {
+                "description": "Settings of airflow-provider-snowball.",
+                "options": {
+                    "poke_interval": {
+                        "description": (
+                            "Seconds between two polls of a Snowball sensor that sets no poke_interval."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "900",
+                    }
+                },
+            }
+        },
+    }

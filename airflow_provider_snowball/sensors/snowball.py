@@ -1,0 +1,313 @@
+"""ClusterJobsSensor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, overload
+
+from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters
+from airflow_provider_snowball.compat import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    BaseOperator,
+    BaseSensorOperator,
+    PokeReturnValue,
+    TaskDeferralError,
+    conf,
+    first_poke_of_this_try,
+    task_state_store,
+)
+from airflow_provider_snowball.exceptions import exception_for
+from airflow_provider_snowball.lifecycle import JobState, check_min_jobs, parse_state
+from airflow_provider_snowball.validate import check_cluster_id, check_job_ids, is_literal
+from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Request, Step, Terms, Wait, drive
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_snowball.hooks.snowball import SnowballHook
+
+__all__ = ["ClusterJobsSensor"]
+
+#: Airflow's own timeout of a deferral is a backstop only: the trigger reports the timeout itself.
+_BACKSTOP = timedelta(minutes=10)
+_REMEMBERED = "snowball_wait"
+
+
+class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
+    """
+    Wait until every job of a Snowball cluster is at or past a state.
+
+    At or past on the job's own path: a device that arrived and left again between two polls counts.
+    Returns the jobs seen then (those of ``job_ids``, if given), as
+    :class:`~airflow_provider_snowball.operators.snowball.ListClusterJobsOperator` does.
+
+    Task state, XCom, exception and message are the same in poke, reschedule and deferrable mode.
+    ``timeout`` counts from the start of each try. The AWS parameters are those of
+    :class:`~airflow_provider_snowball.aws.AwsParameters`, all others those of Airflow's sensors.
+
+    :param cluster_id: ``CID`` and a UUID (templated).
+    :param target_state: one of :class:`~airflow_provider_snowball.lifecycle.JobState` (templated).
+    :param job_ids: wait for these jobs only; one that is not listed yet is waited for (templated).
+    :param min_jobs: how many jobs must be listed before they can be all (templated).
+    :param ignore_cancelled: leave cancelled jobs out, instead of failing for them.
+    :param deferrable: wait in the triggerer; default: ``[operators] default_deferrable``.
+    :param max_blind_time: how long a wait that once had an answer bears to have none (``timedelta`` or
+        seconds). In reschedule mode it is known only from Airflow 3.3 on.
+    :param poke_interval: default: ``[snowball] poke_interval``, which is 900 seconds.
+    :param mode: default: reschedule, since a wait takes days.
+    :param timeout: default: 400 days, more than a device may stay.
+    :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
+    :raises ClusterJobsFailed: if a job ended without reaching the target, or the cluster did.
+    :raises SnowballRequestFailed: if there is no such cluster, or access is refused from the start.
+    :raises SnowballPollingFailed: after ``max_blind_time``; ``retries`` apply.
+    :raises AirflowSensorTimeout: after ``timeout``.
+
+    .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_cluster_jobs`
+    """
+
+    template_fields: Sequence[str] = (
+        "cluster_id",
+        "target_state",
+        "job_ids",
+        "min_jobs",
+        *AWS_TEMPLATE_FIELDS,
+    )
+    ui_color = "#e0eef9"
+
+    def __init__(
+        self,
+        *,
+        cluster_id: str,
+        target_state: str = JobState.COMPLETE.value,
+        job_ids: Sequence[str] | None = None,
+        min_jobs: int | str = 1,
+        ignore_cancelled: bool = False,
+        deferrable: bool | None = None,
+        max_blind_time: timedelta | float = timedelta(days=2),
+        poke_interval: timedelta | float | None = None,
+        mode: str = "reschedule",
+        timeout: timedelta | float = timedelta(days=400),
+        **kwargs: Any,
+    ) -> None:
+        if poke_interval is None:
+            poke_interval = conf.getfloat("snowball", "poke_interval", fallback=900.0)
+        super().__init__(poke_interval=poke_interval, mode=mode, timeout=timeout, **kwargs)
+        if deferrable is None:
+            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
+        self.cluster_id = cluster_id
+        self.target_state = target_state
+        self.job_ids = job_ids
+        self.min_jobs = min_jobs
+        self.ignore_cancelled = ignore_cancelled
+        self.deferrable = deferrable
+        self.max_blind_time = (
+            max_blind_time.total_seconds() if isinstance(max_blind_time, timedelta) else float(max_blind_time)
+        )
+        self._check_literals()
+
+    def _check_literals(self) -> None:
+        if is_literal(self.cluster_id):
+            check_cluster_id(self.cluster_id)
+        if is_literal(self.target_state):
+            target = parse_state(self.target_state)
+            if self.ignore_cancelled and target is JobState.CANCELLED:
+                raise ValueError(
+                    "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for"
+                )
+        if isinstance(self.min_jobs, int) or is_literal(self.min_jobs):
+            check_min_jobs(self.min_jobs)
+        if is_literal(self.job_ids) or (
+            isinstance(self.job_ids, list | tuple) and all(is_literal(job_id) for job_id in self.job_ids)
+        ):
+            check_job_ids(self.job_ids)
+        if self.max_blind_time <= 0:
+            raise ValueError(f"max_blind_time must be more than 0 seconds; got {self.max_blind_time:g}")
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Poll, and wait in this process, by rescheduling or by deferring until the wait has ended."""
+        try:
+            started_at, wait = self._begin(context)
+            poller = _HookPoller(self)
+            while True:
+                step = self._poll(wait, poller)
+                if not isinstance(step, Again):
+                    return self._end(step)
+                if step.new_client:
+                    poller = _HookPoller(self)
+                if self.deferrable:
+                    self._defer(wait, started_at, step)
+                if self.reschedule:
+                    _remember(context, wait)
+                    next_poke = datetime.now(UTC) + timedelta(seconds=step.delay)
+                    raise AirflowRescheduleException(next_poke)  # type: ignore[no-untyped-call]
+                time.sleep(step.delay)
+        except AirflowTaskTimeout as error:
+            self._skip_if_asked(error)
+            raise
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Poll once and return the verdict, with the jobs as the XCom value once it is met."""
+        step = self._poll(self._begin(context)[1], _HookPoller(self))
+        if isinstance(step, Again):
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._end(step))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """End the wait as the trigger found; the method's name and the event's form are stored: they stay."""
+        from airflow_provider_snowball.triggers.events import step_of
+
+        return self._end(step_of(event))
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+    ) -> list[dict[str, Any]]:
+        """Resume after a deferral, past the base sensor's rules for it, which differ between lines."""
+        try:
+            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)  # type: ignore[no-any-return]
+        except TaskDeferralError as error:
+            if str(error) != "Trigger timeout":
+                self._skip_if_asked(error)
+                raise
+        except AirflowTaskTimeout as error:
+            self._skip_if_asked(error)
+            raise
+        # Nobody polled at the deadline, since no triggerer was there to: do it here, with no time left.
+        now = datetime.now(UTC)
+        wait = Wait(self._terms(now - timedelta(seconds=self.timeout)), now=now, succeeded=True)
+        step = self._poll(wait, _HookPoller(self))
+        if isinstance(step, Again):
+            raise AssertionError("a poll at the deadline ends a wait")
+        return self._end(step)
+
+    def _begin(self, context: Context) -> tuple[datetime, Wait]:
+        now = datetime.now(UTC)
+        if self.deferrable or not self.reschedule:
+            return now, Wait(self._terms(now), now=now)
+        first_poke_at = first_poke_of_this_try(context)
+        if first_poke_at is None:
+            return now, Wait(self._terms(now), now=now)
+        terms = self._terms(first_poke_at)
+        return first_poke_at, Wait(
+            terms,
+            now=now,
+            # Had the first poke failed, this try would not have been rescheduled (but with silent_fail,
+            # where it does not matter).
+            succeeded=True,
+            memory=_recall(context) or {"asked_at": terms.presumably_asked_at(now).isoformat()},
+        )
+
+    def _terms(self, started_at: datetime) -> Terms:
+        try:
+            return Terms(
+                subject=f"cluster {check_cluster_id(self.cluster_id)}",
+                target_state=self.target_state,
+                job_ids=check_job_ids(self.job_ids),
+                min_jobs=check_min_jobs(self.min_jobs),
+                ignore_cancelled=self.ignore_cancelled,
+                started_at=started_at,
+                timeout=self.timeout,
+                interval=self.poke_interval,
+                exponential_backoff=bool(self.exponential_backoff),
+                max_wait=None if self.max_wait is None else self.max_wait.total_seconds(),
+                max_blind_time=self.max_blind_time,
+                silent_fail=self.silent_fail,
+            )
+        except ValueError as error:
+            # A rendered or mapped value: what a literal one would have met when the DAG was parsed.
+            self._end(Fail(FailKind.REQUEST, str(error), error))
+
+    def _poll(self, wait: Wait, poller: _HookPoller) -> Step:
+        step = drive(wait.poll(lambda: datetime.now(UTC)), poller)
+        for news in wait.take_news():
+            self.log.log(news.level, "%s", news.text)
+        return step
+
+    def _defer(self, wait: Wait, started_at: datetime, step: Again) -> NoReturn:
+        from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
+
+        terms = wait.terms
+        left = terms.deadline - datetime.now(UTC)
+        trigger = ClusterJobsTrigger(
+            cluster_id=self.cluster_id,
+            target_state=str(terms.target_state),
+            job_ids=None if terms.job_ids is None else list(terms.job_ids),
+            min_jobs=terms.min_jobs,
+            ignore_cancelled=terms.ignore_cancelled,
+            started_at=started_at.isoformat(),
+            timeout=terms.timeout,
+            poke_interval=terms.interval,
+            exponential_backoff=terms.exponential_backoff,
+            max_wait=terms.max_wait,
+            max_blind_time=terms.max_blind_time,
+            silent_fail=terms.silent_fail,
+            succeeded=wait.succeeded,
+            next_poll=(datetime.now(UTC) + timedelta(seconds=step.delay)).isoformat(),
+            **self.aws_parameters,
+        )
+        self.defer(
+            trigger=trigger,
+            method_name="execute_complete",
+            timeout=max(left, timedelta(0)) + _BACKSTOP,
+        )
+        raise AssertionError("defer() raises")
+
+    @overload
+    def _end(self, step: Done) -> list[dict[str, Any]]: ...
+    @overload
+    def _end(self, step: Fail) -> NoReturn: ...
+    def _end(self, step: Done | Fail) -> list[dict[str, Any]]:
+        """End the wait, in every mode, by the rules of Airflow's synchronous sensor loop."""
+        if isinstance(step, Done):
+            return step.jobs
+        error = exception_for(step)
+        if isinstance(error, AirflowSensorTimeout):
+            if self.soft_fail:
+                raise AirflowSkipException(step.message)
+            raise error
+        if isinstance(error, AirflowFailException):
+            self._skip_if_asked(error)
+        elif self.never_fail:
+            raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
+        raise error
+
+    def _skip_if_asked(self, error: BaseException) -> None:
+        for name in ("soft_fail", "never_fail"):
+            if getattr(self, name):
+                raise AirflowSkipException(f"Skipping due to {name} is set to True.") from error
+
+
+class _HookPoller:
+    """Answers a wait's requests with a hook of its own, built at the first one."""
+
+    def __init__(self, sensor: ClusterJobsSensor) -> None:
+        self._sensor = sensor
+        self._hook: SnowballHook | None = None
+
+    def __call__(self, request: Request) -> Any:
+        from airflow_provider_snowball.hooks.snowball import SnowballHook, answer
+
+        if self._hook is None:
+            self._hook = SnowballHook.of(**self._sensor.aws_parameters)
+        return answer(self._hook, request, self._sensor.cluster_id)
+
+
+def _recall(context: Context) -> dict[str, str]:
+    """Return what an earlier poke of this try remembered; empty before Airflow 3.3."""
+    store = task_state_store(context)
+    remembered = store.get(_REMEMBERED) if store is not None else None
+    if not isinstance(remembered, dict) or remembered.get("try_number") != context["ti"].try_number:
+        return {}
+    return {key: value for key, value in remembered.items() if isinstance(value, str)}
+
+
+def _remember(context: Context, wait: Wait) -> None:
+    """Keep what the next poke needs to know, where Airflow has a place for it (3.3 and later)."""
+    store = task_state_store(context)
+    if store is not None:
+        store.set(_REMEMBERED, {"try_number": context["ti"].try_number, **wait.memory()})

@@ -1,0 +1,41 @@
+"""
+The form in which a trigger tells its task how the wait ended.
+
+Airflow stores events between triggerer and worker, which may run different versions of this package:
+the form only grows, and carries its version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_snowball.wait import Done, Fail, FailKind
+
+__all__ = ["EVENT_VERSION", "event_of", "step_of"]
+
+EVENT_VERSION = 1
+
+
+def event_of(step: Done | Fail) -> dict[str, Any]:
+    """Return the payload that says how a wait ended, in plain JSON values."""
+    if isinstance(step, Done):
+        return {"version": EVENT_VERSION, "status": "done", "jobs": step.jobs}
+    return {"version": EVENT_VERSION, "status": "failed", "kind": step.kind.value, "message": step.message}
+
+
+def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
+    """
+    Return how the wait ended, from a payload of this or any earlier version.
+
+    A kind of failure that this version does not know may be retried.
+    """
+    if event is None:
+        return Fail(FailKind.ERROR, "The trigger ended without an event")
+    if event.get("status") == "done":
+        return Done(list(event.get("jobs") or ()))
+    message = str(event.get("message") or f"The trigger reported {dict(event)!r}")
+    try:
+        return Fail(FailKind(str(event.get("kind"))), message)
+    except ValueError:
+        return Fail(FailKind.ERROR, message)
