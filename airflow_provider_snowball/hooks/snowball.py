@@ -10,7 +10,6 @@ import botocore.exceptions as bc
 import botocore.session
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from botocore.config import Config
-from botocore.paginate import Paginator
 
 from airflow_provider_snowball.compat import AirflowNotFoundException
 from airflow_provider_snowball.exceptions import SnowballConnectionError
@@ -19,6 +18,7 @@ from airflow_provider_snowball.validate import check_cluster_id, check_job_id, c
 from airflow_provider_snowball.wait import ErrorKind, Request, RequestError
 
 if TYPE_CHECKING:
+    from botocore.paginate import Paginator
     from types_boto3_snowball.client import SnowballClient  # noqa: F401  named in the base class below
     from types_boto3_snowball.type_defs import (
         ClusterListEntryTypeDef,
@@ -233,7 +233,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         return cast("DescribeJobResultTypeDef", response)
 
     def _list(
-        self, paginator: Paginator, key: str, page_size: int | None, **arguments: Any
+        self, paginator: Paginator[Any], key: str, page_size: int | None, **arguments: Any
     ) -> list[Mapping[str, Any]]:
         # boto3's paginator follows the pages. Never a waiter: it calls the operation once for each
         # attempt and would judge the first page only.

@@ -1,0 +1,88 @@
+"""Run a sensor through Airflow's own runner and read back what its database says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import operator
+import shutil
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCENARIO_DAG = Path(__file__).with_name("scenario_dag.py")
+
+#: Arguments of the sensor that make up each mode.
+MODES: dict[str, dict[str, Any]] = {
+    "poke": {"mode": "poke", "deferrable": False},
+    "reschedule": {"mode": "reschedule", "deferrable": False},
+    "deferrable": {"deferrable": True},
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """
+    How a task ended.
+
+    :param errors: class name and text of each exception that a failure or retry callback saw.
+    """
+
+    state: str
+    try_number: int
+    xcom: Any
+    errors: list[tuple[str, str]]
+
+
+def run_sensor(airflow_home: Path, arguments: dict[str, Any]) -> Outcome:
+    """Run one DAG of one ClusterJobsSensor with ``dag.test()``."""
+    dag_id = f"scenario_{uuid.uuid4().hex}"
+    dag_file = airflow_home / "dags" / f"{dag_id}.py"
+    shutil.copy(SCENARIO_DAG, dag_file)
+    dag_file.with_suffix(".json").write_text(json.dumps({"dag_id": dag_id, "arguments": arguments}))
+    try:
+        run = _load(dag_file).test()
+        return _read(dag_id, run.run_id, dag_file.with_suffix(".errors"))
+    finally:
+        for file in dag_file.parent.glob(f"{dag_id}.*"):
+            file.unlink()
+
+
+def _load(dag_file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(dag_file.stem, dag_file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[dag_file.stem] = module
+    spec.loader.exec_module(module)
+    module.dag.fileloc = str(dag_file)
+    return module.dag
+
+
+def _read(dag_id: str, run_id: str, errors: Path) -> Outcome:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    try:
+        from airflow.models.xcom import XComModel
+
+        decoded = XComModel.deserialize_value
+    except ImportError:  # Airflow 2.11, which decodes the value when it loads the row
+        from airflow.models.xcom import XCom as XComModel
+
+        decoded = operator.attrgetter("value")
+    with create_session() as session:
+        ti = session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id, task_id="wait").one()
+        row = (
+            session.query(XComModel).filter_by(dag_id=dag_id, run_id=run_id, key="return_value").one_or_none()
+        )
+        xcom = None if row is None else decoded(row)
+        noted = errors.read_text().splitlines() if errors.exists() else []
+        return Outcome(
+            state=str(getattr(ti.state, "value", ti.state)),
+            try_number=ti.try_number,
+            xcom=xcom,
+            errors=[(name, text) for name, text in map(json.loads, noted)],
+        )

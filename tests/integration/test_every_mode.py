@@ -1,0 +1,180 @@
+"""
+The scenario table: every mode ends alike for the same listings.
+
+Each row goes through Airflow's own runner against a real HTTP server, and is judged by what the
+database says: task state, try number, XCom, and the exception that the callbacks saw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.airflow_runner import MODES, run_sensor
+from tests.integration.scripted_snowball import CLUSTER, Error, Listing, ScriptedSnowball, job, job_id
+
+NEW = [job(1, "New")]
+HERE = [job(1, "WithCustomer")]
+THROTTLED = Error("ThrottlingException", "Rate exceeded")
+DOWN = Error("ServiceUnavailable", "try later", status=503)
+DENIED = Error("AccessDeniedException", "not authorized to perform: snowball:ListClusterJobs")
+EXPIRED = Error("ExpiredTokenException", "The security token included in the request is expired")
+GONE = Error("InvalidResourceException", "no such cluster")
+MANY = [job(number, "WithCustomer") for number in range(1, 250)]
+CANNOT = f"Cannot list the jobs of cluster {CLUSTER}: "
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    A scenario and its end.
+
+    :param reached: numbers of the jobs in the XCom.
+    :param error: class name and text of the exception; the text of botocore's own is not repeated here.
+    :param polls: how many listings it takes.
+    """
+
+    name: str
+    listings: list[Listing]
+    state: str = "failed"
+    arguments: dict[str, Any] = field(default_factory=dict)
+    cluster: str | Error = "Pending"
+    reached: list[int] | None = None
+    error: tuple[str, str] | None = None
+    try_number: int = 1
+    polls: int | None = None
+
+
+def success(name: str, listings: list[Listing], reached: list[int], **more: Any) -> Row:
+    """Return a row that ends well."""
+    return Row(name, listings, "success", reached=reached, **more)
+
+
+ROWS = [
+    success("waits, then done", [NEW, HERE], [1], polls=2),
+    success("laggard on the last page of 250", [[*MANY, job(250, "New")], [*MANY, job(250, "WithCustomer")]],
+            list(range(1, 251)), polls=2),
+    success("passed the target between two polls", [NEW, [job(1, "InTransitToAWS")]], [1], polls=2),
+    success("empty, then filled", [[], HERE], [1], polls=2),
+    success("fewer than min_jobs, then enough", [HERE, [*HERE, job(2, "WithCustomer")]], [1, 2],
+            arguments={"min_jobs": 2}, polls=2),
+    success("a replacement node not listed yet", [HERE, [*HERE, job(2, "WithCustomer")]], [1, 2],
+            arguments={"job_ids": [job_id(1), job_id(2)]}, polls=2),
+    success("one device alone", [[*HERE, job(2, "New")]], [1], arguments={"job_ids": [job_id(1)]}, polls=1),
+    success("unknown state", [[job(1, "OnTheMoon")], HERE], [1], polls=2),
+    success("cancelled and ignored", [[*HERE, job(2, "Cancelled")]], [1, 2],
+            arguments={"ignore_cancelled": True}, polls=1),
+    success("throttled at a later poll", [NEW, THROTTLED, HERE], [1], polls=3),
+    success("server error at a later poll", [NEW, DOWN, HERE], [1], polls=3),
+    success("denied at a later poll", [NEW, DENIED, HERE], [1], polls=3),
+    success("token expired in the middle of a listing", [NEW, (MANY, Error(EXPIRED.code, on_page=2)), HERE], [1],
+            polls=3),
+    success("throttled first, with silent_fail", [THROTTLED, HERE], [1], arguments={"silent_fail": True}, polls=2),
+    success("describing the cluster is denied", [[], HERE], [1], cluster=DENIED, polls=2),
+    Row("cancelled on page 2", [NEW, [*MANY, job(250, "Cancelled")]], polls=2, error=(
+        "ClusterJobsFailed",
+        f"1 of 250 jobs of cluster {CLUSTER} cannot reach WithCustomer: {job_id(250)} Cancelled")),
+    Row("all cancelled and ignored", [[job(1, "Cancelled")]], arguments={"ignore_cancelled": True}, error=(
+        "ClusterJobsFailed",
+        f"Nothing left to wait for: all 1 jobs of cluster {CLUSTER} are Cancelled and ignored ({job_id(1)})")),
+    Row("cluster cancelled while empty", [[]], cluster="Cancelled", error=(
+        "ClusterJobsFailed",
+        f"Cluster {CLUSTER} is Cancelled and will list no more jobs: "
+        "0 of 0 jobs at or past WithCustomer; 0 of at least 1 listed")),
+    Row("no such cluster", [GONE], polls=1, error=(
+        "SnowballRequestFailed",
+        f"{CANNOT}InvalidResourceException when calling ListClusterJobs: no such cluster")),
+    Row("cluster gone at a later poll", [NEW, GONE], polls=2, error=(
+        "SnowballRequestFailed",
+        f"{CANNOT}InvalidResourceException when calling ListClusterJobs: no such cluster")),
+    Row("denied at the first poll", [DENIED], polls=1, error=(
+        "SnowballRequestFailed", f"{CANNOT}AccessDeniedException when calling ListClusterJobs: {DENIED.message}")),
+    Row("token expired at the first poll", [EXPIRED], polls=1, error=(
+        "SnowballRequestFailed", f"{CANNOT}ExpiredTokenException when calling ListClusterJobs: {EXPIRED.message}")),
+    Row("throttled at the first poll of both tries", [THROTTLED], try_number=2, polls=2, error=("ClientError", "")),
+    success("throttled at the first poll of one try", [THROTTLED, HERE], [1], try_number=2, polls=2,
+            error=("ClientError", "")),
+    Row("timeout", [NEW], arguments={"timeout": 2}, error=(
+        "AirflowSensorTimeout",
+        f"Timed out after 2 seconds: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
+    Row("timeout with the last poll failing", [NEW, THROTTLED], arguments={"timeout": 2}, error=(
+        "AirflowSensorTimeout",
+        f"Timed out after 2 seconds: the last poll of cluster {CLUSTER} failed: "
+        "ThrottlingException when calling ListClusterJobs: Rate exceeded")),
+    Row("soft_fail and timeout", [NEW], "skipped", arguments={"timeout": 1, "soft_fail": True}),
+    Row("never_fail and timeout", [NEW], arguments={"timeout": 1, "never_fail": True}, error=(
+        "AirflowSensorTimeout",
+        f"Timed out after 1 second: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
+    Row("soft_fail and unreachable", [NEW, [job(1, "Cancelled")]], "skipped", arguments={"soft_fail": True}),
+    Row("never_fail and unreachable", [NEW, [job(1, "Cancelled")]], "skipped", arguments={"never_fail": True}),
+    Row("soft_fail and throttled first", [THROTTLED], arguments={"soft_fail": True}, try_number=2,
+        error=("ClientError", "")),
+    Row("never_fail and throttled first", [THROTTLED], "skipped", arguments={"never_fail": True}),
+    Row("silent_fail and unreachable", [NEW, [job(1, "Cancelled")]], arguments={"silent_fail": True}, error=(
+        "ClusterJobsFailed",
+        f"1 of 1 jobs of cluster {CLUSTER} cannot reach WithCustomer: {job_id(1)} Cancelled")),
+    success("execution_timeout set", [NEW, HERE], [1], arguments={"execution_timeout": 600}, polls=2),
+    Row("rendered cluster id is wrong", [NEW], arguments={"cluster_id": "{{ 'CID1' }}"}, polls=0, error=(
+        "SnowballRequestFailed",
+        "cluster_id must be CID followed by a UUID, such as CID123e4567-e89b-12d3-a456-426655440000; got 'CID1'")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_same_end_in_every_mode(
+    row: Row, mode: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = {"cluster_id": CLUSTER, "target_state": "WithCustomer", "poke_interval": 0.2}
+    with ScriptedSnowball(row.listings, cluster=row.cluster) as snowball:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
+        outcome = run_sensor(airflow_home, arguments | row.arguments | MODES[mode])
+    assert outcome.state == row.state
+    assert outcome.try_number == row.try_number
+    if row.reached is None:
+        assert outcome.xcom is None
+    else:
+        assert [entry["JobId"] for entry in outcome.xcom] == [job_id(number) for number in row.reached]
+        assert outcome.xcom[0]["CreationDate"] == "2016-11-30T03:12:04+00:00"
+    if row.error is None:
+        assert outcome.errors == []
+    else:
+        assert {name for name, _ in outcome.errors} == {row.error[0]}
+        assert row.error[1] in ("", outcome.errors[-1][1])
+    if row.polls is not None:
+        assert snowball.polls == row.polls
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_unknown_connection_is_never_replaced_by_others(mode: str, airflow_home: Path) -> None:
+    outcome = run_sensor(
+        airflow_home,
+        {"cluster_id": CLUSTER, "aws_conn_id": "nowhere_to_be_found"} | MODES[mode],
+    )
+    assert outcome.state == "failed"
+    assert outcome.try_number == 1
+    assert [name for name, _ in outcome.errors] == ["SnowballRequestFailed"]
+    assert "Airflow connection 'nowhere_to_be_found' cannot be found" in outcome.errors[0][1]
+
+
+@pytest.mark.parametrize("mode", ["poke", "deferrable"])
+def test_blind_for_too_long_may_be_retried(
+    mode: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedSnowball([NEW, DOWN]) as snowball:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
+        outcome = run_sensor(
+            airflow_home,
+            {"cluster_id": CLUSTER, "poke_interval": 0.5, "max_blind_time": 1} | MODES[mode],
+        )
+    assert outcome.state == "failed"
+    assert outcome.try_number == 2
+    # The first try was blind for too long; the second never had an answer at all.
+    assert [name for name, _ in outcome.errors] == ["SnowballPollingFailed", "ClientError"]
+    assert outcome.errors[0][1] == (
+        f"No listing of the jobs of cluster {CLUSTER} for 1 second (max_blind_time); last error: "
+        "ServiceUnavailable when calling ListClusterJobs: try later"
+    )
