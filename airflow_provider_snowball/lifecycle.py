@@ -293,7 +293,7 @@ def evaluate(
     :raises ValueError: if target, ``min_jobs`` or their combination makes no sense.
     """
     goal = parse_state(target)
-    check_min_jobs(min_jobs)
+    min_jobs = check_min_jobs(min_jobs)
     if ignore_cancelled and goal is JobState.CANCELLED:
         raise ValueError("ignore_cancelled leaves out the very jobs that target_state Cancelled waits for")
 

@@ -24,8 +24,16 @@ _JINJA_MARKS = ("{{", "{%", "{#")
 
 
 def is_literal(value: Any) -> bool:
-    """Tell whether a templated argument is already the text it will be when the task runs."""
-    return isinstance(value, str) and not any(mark in value for mark in _JINJA_MARKS)
+    """
+    Tell whether a templated argument is already what it will be when the task runs.
+
+    Text with Jinja is not, nor is anything that Airflow resolves later (an XComArg, say).
+    """
+    if isinstance(value, str):
+        return not any(mark in value for mark in _JINJA_MARKS)
+    if isinstance(value, list | tuple):
+        return all(is_literal(item) for item in value)
+    return value is None or isinstance(value, bool | int | float)
 
 
 def check_cluster_id(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters
@@ -53,7 +53,7 @@ class ListClusterJobsOperator(AwsParameters):
         check_page_size(page_size)
         if is_literal(cluster_id):
             check_cluster_id(cluster_id)
-        if isinstance(job_states, list | tuple) and all(is_literal(state) for state in job_states):
+        if job_states is not None and is_literal(job_states):
             _check_states(job_states)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -69,6 +69,6 @@ class ListClusterJobsOperator(AwsParameters):
 
 
 def _check_states(states: Sequence[str]) -> frozenset[str]:
-    if isinstance(states, str):
-        raise ValueError(f"job_states must be a list of states; got the str {states!r}")
+    if isinstance(states, str) or not isinstance(states, Iterable):
+        raise ValueError(f"job_states must be a list of states; got the {type(states).__name__} {states!r}")
     return frozenset(parse_state(state, "each of job_states") for state in states)

@@ -120,12 +120,12 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
                 raise ValueError(
                     "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for"
                 )
-        if isinstance(self.min_jobs, int) or is_literal(self.min_jobs):
+        if is_literal(self.min_jobs):
             check_min_jobs(self.min_jobs)
-        if is_literal(self.job_ids) or (
-            isinstance(self.job_ids, list | tuple) and all(is_literal(job_id) for job_id in self.job_ids)
-        ):
+        if is_literal(self.job_ids):
             check_job_ids(self.job_ids)
+        elif isinstance(self.job_ids, list | tuple):
+            check_job_ids([job_id for job_id in self.job_ids if is_literal(job_id)] or None)
         if self.max_blind_time <= 0:
             raise ValueError(f"max_blind_time must be more than 0 seconds; got {self.max_blind_time:g}")
 
