@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 try:
-    from airflow.sdk import DAG, Param, task
+    from airflow.sdk import DAG, task
 except ImportError:  # Airflow 2.11
     from airflow.decorators import task
     from airflow.models.dag import DAG
-    from airflow.models.param import Param
 
 from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
@@ -20,10 +19,8 @@ with DAG(
     dag_id="example_snowball_cluster_jobs",
     schedule=None,
     start_date=datetime(2026, 1, 1),
-    params={
-        "cluster_id": Param("CID123e4567-e89b-12d3-a456-426655440000", type="string"),
-        "min_jobs": Param(5, type="integer", minimum=1, description="How many devices were ordered"),
-    },
+    # The cluster, and how many devices were ordered for it.
+    params={"cluster_id": "CID123e4567-e89b-12d3-a456-426655440000", "min_jobs": 5},
     default_args={"aws_conn_id": "aws_default"},
     tags=["example", "snowball"],
 ) as dag:
@@ -33,7 +30,6 @@ with DAG(
         target_state="WithCustomer",
         min_jobs="{{ params.min_jobs }}",
         deferrable=True,
-        poke_interval=timedelta(minutes=15),
     )
     list_jobs = ListClusterJobsOperator(task_id="list_jobs", cluster_id="{{ params.cluster_id }}")
 
