@@ -9,8 +9,8 @@ WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
 help:
 	@echo "make demo   run the main job on a local emulator, with real Airflow processes"
-	@echo "make test   run the tests"
-	@echo "make check  what CI runs: lint, types, the wheel, and the tests against it"
+	@echo "make test   run the tests, but for those that start Airflow's own processes"
+	@echo "make check  what CI runs: lint, types, the wheel, and all tests against it"
 	@echo "make bench  measure, side by side with the peers"
 
 $(VENV)/.installed: pyproject.toml
@@ -45,7 +45,7 @@ test-wheel: wheel
 	cp -r tests example_dags pyproject.toml README.md build/wheel-test/
 	cd build/wheel-test && $(WHEEL_BIN)/python -c \
 		'import airflow_provider_snowball as p; assert "site-packages" in p.__file__, p.__file__; print("testing", p.__file__)'
-	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest -m "not system"
+	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest
 
 check: lint types test-wheel
 

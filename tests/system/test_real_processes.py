@@ -1,0 +1,100 @@
+"""What only Airflow's own processes can show."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from airflow import __version__ as airflow_version
+
+from airflow_provider_snowball.emulator import snowball_clock
+from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
+from tests.system.demo import DAG_ID, EXAMPLES, KEY, REGION, WAIT, order_cluster
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(airflow_version.startswith("2."), reason="the processes here are those of Airflow 3"),
+]
+
+ROOT = Path(__file__).parents[2]
+DAY = 86400.0
+
+
+@pytest.fixture(scope="module")
+def snowball() -> Iterator[SnowballServer]:
+    with SnowballServer(speed=1.0) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory, snowball: SnowballServer) -> Iterator[AirflowProcesses]:
+    home = tmp_path_factory.mktemp("airflow")
+    dags = home / "dags"
+    dags.mkdir()
+    shutil.copy(EXAMPLES / f"{DAG_ID}.py", dags)
+    settings = {
+        "AIRFLOW__SNOWBALL__POKE_INTERVAL": "1",
+        # How long a dead triggerer's waits stay its own; half a minute by default.
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+        "AIRFLOW__SCHEDULER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+    }
+    with AirflowProcesses(home, dags, settings) as processes:
+        processes.api.create_connection(
+            "aws_default",
+            "aws",
+            login=KEY["aws_access_key_id"],
+            password=KEY["aws_secret_access_key"],
+            extra=f'{{"region_name": "{REGION}", "endpoint_url": "{snowball.endpoint_url}"}}',
+        )
+        yield processes
+    assert processes_of(home) == []
+
+
+def until(condition: Callable[[], bool], what: str, within: float = 90.0) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        time.sleep(0.5)
+
+
+def test_demo_shows_the_main_job() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.system.demo"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{WAIT}: deferred" in done.stdout
+    assert "copy_to_device: 5 success" in done.stdout
+    assert "no process is left" in done.stdout
+    assert done.stdout.count("JID") == 5
+
+
+def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: SnowballServer) -> None:
+    _, cluster_id = order_cluster(snowball.endpoint_url)
+    run_id = airflow.api.trigger(DAG_ID, {"cluster_id": cluster_id, "min_jobs": 5})
+
+    def wait() -> dict[str, object]:
+        return next(each for each in airflow.api.task_instances(DAG_ID, run_id) if each["task_id"] == WAIT)
+
+    until(lambda: wait()["state"] == "deferred", "the wait is deferred")
+    assert strange_listeners(airflow.home) == []
+    airflow.kill("triggerer")
+    # The devices arrive while nobody looks.
+    snowball_clock.jump(5 * DAY)
+    airflow.start("triggerer")
+    until(lambda: airflow.api.run_state(DAG_ID, run_id) in ("success", "failed"), "the run has ended")
+    assert airflow.api.run_state(DAG_ID, run_id) == "success", airflow.api.log(DAG_ID, run_id, WAIT)
+    assert wait()["try_number"] == 1
+    assert len(airflow.api.xcom(DAG_ID, run_id, WAIT)) == 5
