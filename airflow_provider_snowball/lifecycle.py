@@ -315,7 +315,7 @@ def evaluate(
         # Once it is cancelled without any, none will come, and it stands for itself.
         if entry.get("IsMaster") and (state != JobState.CANCELLED or has_parts):
             continue
-        job = Job(str(job_id or "a job without an id"), None if state is None else str(state))
+        job = Job(_plain(job_id) or "a job without an id", _plain(state))
         if is_at_or_past(state, goal, entry.get("JobType")):
             reached.append(job)
         elif state == JobState.CANCELLED and ignore_cancelled:
