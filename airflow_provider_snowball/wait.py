@@ -159,9 +159,11 @@ class Terms:
         Return when a wait that remembers nothing has last looked at the cluster itself, at the latest.
 
         It looks at its first poll and then in the first poll of each hour, so that the poll before
-        this one, an interval ago, fell into an hour in which it had looked.
+        this one, one delay ago, fell into an hour in which it had looked.
         """
-        previous = max((now - self.started_at).total_seconds() - self.interval, 0.0)
+        elapsed = (now - self.started_at).total_seconds()
+        # The next delay is at least as long as the last one was.
+        previous = max(elapsed - self._backoff(elapsed), 0.0)
         return self.started_at + previous // ASK_CLUSTER_EVERY.total_seconds() * ASK_CLUSTER_EVERY
 
     def judge(self, jobs: Sequence[Mapping[str, Any]]) -> Progress:
