@@ -41,6 +41,8 @@ __all__ = [
 
 #: A cluster that lists too few jobs is itself looked at no more often than this.
 ASK_CLUSTER_EVERY = timedelta(hours=1)
+#: What a wait's memory may hold; a later version may have left more in it.
+_TIMES = frozenset({"heard_at", "asked_at", "refused_at"})
 
 
 class ErrorKind(Enum):
@@ -222,18 +224,22 @@ class Wait:
         succeeded: bool = False,
         memory: Mapping[str, str] | None = None,
     ) -> None:
-        times = {key: datetime.fromisoformat(value) for key, value in (memory or {}).items()}
+        times = {key: datetime.fromisoformat(value) for key, value in (memory or {}).items() if key in _TIMES}
         self.terms = terms
         self.succeeded = succeeded
         self._heard_at = times.get("heard_at", now)
         self._asked_at = times.get("asked_at")
-        self._may_ask = True
+        self._refused_at = times.get("refused_at")
         self._said: dict[str, str] = {}
         self._news: list[News] = []
 
     def memory(self) -> dict[str, str]:
         """Return what the same wait needs to know in another process, as ISO 8601 times by name."""
-        times = {"heard_at": self._heard_at, "asked_at": self._asked_at}
+        times = {
+            "heard_at": self._heard_at,
+            "asked_at": self._asked_at,
+            "refused_at": self._refused_at,
+        }
         return {key: value.isoformat() for key, value in times.items() if value is not None}
 
     def take_news(self) -> list[News]:
@@ -296,7 +302,7 @@ class Wait:
         return progress
 
     def _is_time_to_ask(self, now: datetime) -> bool:
-        if not self._may_ask or (self._asked_at and now - self._asked_at < ASK_CLUSTER_EVERY):
+        if self._refused_at or (self._asked_at and now - self._asked_at < ASK_CLUSTER_EVERY):
             return False
         self._asked_at = now
         return True
@@ -304,7 +310,7 @@ class Wait:
     def _on_no_description(self, error: RequestError) -> None:
         # Looking at the cluster only ends a hopeless wait sooner: not being able to is no reason to fail.
         if error.kind is ErrorKind.REFUSED:
-            self._may_ask = False
+            self._refused_at = self._asked_at
             self._say(
                 "describe",
                 logging.WARNING,
