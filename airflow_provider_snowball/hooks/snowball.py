@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import botocore.exceptions as bc
 import botocore.session
@@ -181,9 +181,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_cluster_jobs`
         """
         check_cluster_id(cluster_id)
-        entries = self._list(
-            self.conn.get_paginator("list_cluster_jobs"), "JobListEntries", page_size, ClusterId=cluster_id
-        )
+        entries = self._list("list_cluster_jobs", "JobListEntries", page_size, ClusterId=cluster_id)
         return _each_once(cast("list[JobListEntry]", entries))
 
     def list_jobs(self, *, page_size: int | None = None) -> list[JobListEntry]:
@@ -195,7 +193,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_jobs`
         """
-        entries = self._list(self.conn.get_paginator("list_jobs"), "JobListEntries", page_size)
+        entries = self._list("list_jobs", "JobListEntries", page_size)
         return _each_once(cast("list[JobListEntry]", entries))
 
     def list_clusters(self, *, page_size: int | None = None) -> list[ClusterListEntryTypeDef]:
@@ -207,7 +205,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_clusters`
         """
-        entries = self._list(self.conn.get_paginator("list_clusters"), "ClusterListEntries", page_size)
+        entries = self._list("list_clusters", "ClusterListEntries", page_size)
         return cast("list[ClusterListEntryTypeDef]", entries)
 
     def describe_cluster(self, cluster_id: str) -> ClusterMetadataTypeDef:
@@ -218,7 +216,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_cluster`
         """
-        return self.conn.describe_cluster(ClusterId=check_cluster_id(cluster_id))["ClusterMetadata"]
+        check_cluster_id(cluster_id)
+        return self.conn.describe_cluster(ClusterId=cluster_id)["ClusterMetadata"]
 
     def describe_job(self, job_id: str) -> DescribeJobResultTypeDef:
         """
@@ -228,16 +227,23 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_job`
         """
-        response = dict(self.conn.describe_job(JobId=check_job_id(job_id)))
+        check_job_id(job_id)
+        response = dict(self.conn.describe_job(JobId=job_id))
         response.pop("ResponseMetadata", None)
         return cast("DescribeJobResultTypeDef", response)
 
     def _list(
-        self, paginator: Paginator[Any], key: str, page_size: int | None, **arguments: Any
+        self,
+        operation: Literal["list_cluster_jobs", "list_jobs", "list_clusters"],
+        key: str,
+        page_size: int | None,
+        **arguments: Any,
     ) -> list[Mapping[str, Any]]:
+        # Before the client is built: that may ask STS for a role's credentials.
+        size = check_page_size(page_size)
         # boto3's paginator follows the pages. Never a waiter: it calls the operation once for each
         # attempt and would judge the first page only.
-        size = check_page_size(page_size)
+        paginator: Paginator[Any] = self.conn.get_paginator(operation)
         for restarts in range(MAX_RESTARTS + 1):
             pages = paginator.paginate(
                 **arguments, PaginationConfig={} if size is None else {"PageSize": size}
