@@ -16,13 +16,27 @@ AWS_PARAMETERS = ("aws_conn_id", "region_name", "verify", "botocore_config")
 AWS_TEMPLATE_FIELDS = ("aws_conn_id", "region_name", "verify")
 
 
-def check_botocore_config(value: Mapping[str, Any] | None) -> None:
+def check_botocore_config(value: Any) -> None:
     """
     Refuse a password in ``botocore_config``: it is stored with the DAG and with each trigger.
 
-    :raises ValueError: if a proxy's address holds one.
+    :raises ValueError: if a proxy's address holds one, or if this is no dict.
     """
-    for scheme, proxy in ((value or {}).get("proxies") or {}).items():
+    if value is None:
+        return
+    # What was given instead is not shown: there may be a password in it.
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            "botocore_config must be a dict of arguments of botocore.config.Config, or None; "
+            f"got a {type(value).__name__}"
+        )
+    proxies = value.get("proxies") or {}
+    if not isinstance(proxies, Mapping):
+        raise ValueError(
+            "botocore_config['proxies'] must be a dict of addresses by scheme; "
+            f"got a {type(proxies).__name__}"
+        )
+    for scheme, proxy in proxies.items():
         address = str(proxy)
         if urlsplit(address if "//" in address else f"//{address}").password is not None:
             raise ValueError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import timedelta
 from typing import Any
 
 __all__ = [
@@ -10,6 +12,7 @@ __all__ = [
     "check_cluster_id",
     "check_job_id",
     "check_job_ids",
+    "check_max_blind_time",
     "check_page_size",
     "is_literal",
 ]
@@ -96,3 +99,17 @@ def check_page_size(value: Any) -> int | None:
             f"page_size must be a whole number from 1 to {MAX_PAGE_SIZE}, or None; got {value!r}"
         )
     return value
+
+
+def check_max_blind_time(value: Any) -> float:
+    """
+    Return ``value`` in seconds.
+
+    :raises ValueError: if it is neither a timedelta nor a number, or not more than 0.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        raise ValueError(
+            f"max_blind_time must be a timedelta or a number of seconds, more than 0; got {value!r}"
+        )
+    return float(seconds)

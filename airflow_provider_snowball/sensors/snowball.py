@@ -24,7 +24,12 @@ from airflow_provider_snowball.compat import (
 )
 from airflow_provider_snowball.exceptions import exception_for
 from airflow_provider_snowball.lifecycle import JobState, check_min_jobs, parse_state
-from airflow_provider_snowball.validate import check_cluster_id, check_job_ids, is_literal
+from airflow_provider_snowball.validate import (
+    check_cluster_id,
+    check_job_ids,
+    check_max_blind_time,
+    is_literal,
+)
 from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Request, Step, Terms, Wait, drive
 
 if TYPE_CHECKING:
@@ -106,9 +111,7 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
         self.min_jobs = min_jobs
         self.ignore_cancelled = ignore_cancelled
         self.deferrable = deferrable
-        self.max_blind_time = (
-            max_blind_time.total_seconds() if isinstance(max_blind_time, timedelta) else float(max_blind_time)
-        )
+        self.max_blind_time = check_max_blind_time(max_blind_time)
         self._check_literals()
 
     def _check_literals(self) -> None:
@@ -126,8 +129,6 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
             check_job_ids(self.job_ids)
         elif isinstance(self.job_ids, list | tuple):
             check_job_ids([job_id for job_id in self.job_ids if is_literal(job_id)] or None)
-        if self.max_blind_time <= 0:
-            raise ValueError(f"max_blind_time must be more than 0 seconds; got {self.max_blind_time:g}")
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Poll, and wait in this process, by rescheduling or by deferring until the wait has ended."""
