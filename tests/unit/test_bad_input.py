@@ -1,0 +1,376 @@
+"""Wrong arguments fail as early as they can be known, and say what is wanted."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from botocore.config import Config
+
+from airflow_provider_snowball.exceptions import SnowballRequestFailed
+from airflow_provider_snowball.hooks.snowball import SnowballHook
+from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
+from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2.11
+    from airflow.models.dag import DAG
+
+CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
+JOB = "JID123e4567-e89b-12d3-a456-426655440000"
+
+CLUSTER_ID_TEXT = (
+    "cluster_id must be CID followed by a UUID, such as CID123e4567-e89b-12d3-a456-426655440000; got {!r}"
+)
+EACH_JOB_ID_TEXT = (
+    "each of job_ids must be JID (or MID) followed by a UUID, "
+    "such as JID123e4567-e89b-12d3-a456-426655440000; got {!r}"
+)
+JOB_IDS_TEXT = (
+    "job_ids must be a list of job ids; got the {} {!r}. To pass another task's list, use its output "
+    "(task.output), or a template with render_template_as_native_obj=True"
+)
+NO_JOB_IDS_TEXT = "job_ids must name at least one job; leave it out (None) to wait for all"
+STATES_TEXT = (
+    "New, Listing, Pending, PreparingAppliance, PreparingShipment, InTransitToCustomer, WithCustomer, "
+    "InTransitToAWS, WithAWSSortingFacility, WithAWS, InProgress, Complete, Cancelled"
+)
+CONTRADICTION_TEXT = "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for"
+MIN_JOBS_TEXT = "min_jobs must be a whole number of at least 1; got {!r}"
+PAGE_SIZE_TEXT = "page_size must be a whole number from 1 to 100, or None; got {!r}"
+BLIND_TEXT = "max_blind_time must be a timedelta or a number of seconds, more than 0; got {!r}"
+PASSWORD_TEXT = (
+    "botocore_config['proxies'][{!r}] holds a password, which would be stored in clear; "
+    "put the proxy into the Airflow connection's extra, under config_kwargs"
+)
+
+WRONG_CLUSTER_IDS = [
+    "CID1",
+    "123e4567-e89b-12d3-a456-426655440000",
+    JOB,
+    CLUSTER.lower(),
+    f"{CLUSTER}0",
+    f"{CLUSTER}\n",
+    f" {CLUSTER}",
+    "CID123e4567e89b12d3a456426655440000",
+    "CID123g4567-e89b-12d3-a456-426655440000",
+    "",
+    None,
+    5,
+]
+WRONG_JOB_IDS = ["JID1", CLUSTER, JOB.lower(), f"{JOB}0", f"{JOB}\n", "", None, 5]
+WRONG_STATES = ["Shipped", "withcustomer", "WITH_CUSTOMER", "", None, 5]
+
+
+def wrong(name: str, value: Any, text: str, **others: Any) -> Any:
+    return pytest.param({name: value} | others, text, id=f"{name}={value!r:.40}")
+
+
+AWS_ROWS = [
+    wrong(
+        "botocore_config",
+        {"proxies": {"https": "http://user:hunter2@proxy.example:3128"}},
+        PASSWORD_TEXT.format("https"),
+    ),
+    wrong(
+        "botocore_config", {"proxies": {"http": "user:hunter2@proxy.example"}}, PASSWORD_TEXT.format("http")
+    ),
+    wrong(
+        "botocore_config",
+        {"proxies": {"http": "http://proxy.example", "https": "https://:hunter2@proxy.example"}},
+        PASSWORD_TEXT.format("https"),
+    ),
+    wrong(
+        "botocore_config",
+        {"proxies": "http://user:hunter2@proxy.example"},
+        "botocore_config['proxies'] must be a dict of addresses by scheme; got a str",
+    ),
+    wrong(
+        "botocore_config",
+        Config(proxies={"https": "http://user:hunter2@proxy.example"}),
+        "botocore_config must be a dict of arguments of botocore.config.Config, or None; got a Config",
+    ),
+]
+SENSOR_ROWS = [
+    *(wrong("cluster_id", value, CLUSTER_ID_TEXT.format(value)) for value in WRONG_CLUSTER_IDS),
+    wrong("cluster_id", [CLUSTER], CLUSTER_ID_TEXT.format([CLUSTER])),
+    *(
+        wrong("target_state", value, f"target_state must be one of {STATES_TEXT}; got {value!r}")
+        for value in WRONG_STATES
+    ),
+    wrong("target_state", "Cancelled", CONTRADICTION_TEXT, ignore_cancelled=True),
+    *(wrong("job_ids", [JOB, value], EACH_JOB_ID_TEXT.format(value)) for value in WRONG_JOB_IDS),
+    wrong("job_ids", ["{{ params.job }}", "JID1"], EACH_JOB_ID_TEXT.format("JID1")),
+    wrong("job_ids", JOB, JOB_IDS_TEXT.format("str", JOB)),
+    wrong("job_ids", 5, JOB_IDS_TEXT.format("int", 5)),
+    wrong("job_ids", [], NO_JOB_IDS_TEXT),
+    *(
+        wrong("min_jobs", value, MIN_JOBS_TEXT.format(value))
+        for value in (0, -1, "0", "five", 1.5, True, None)
+    ),
+    *(
+        wrong("max_blind_time", value, BLIND_TEXT.format(value))
+        for value in (0, -1.5, timedelta(0), "2 days", None, True, float("nan"), float("inf"))
+    ),
+    *AWS_ROWS,
+]
+OPERATOR_ROWS = [
+    *(wrong("cluster_id", value, CLUSTER_ID_TEXT.format(value)) for value in WRONG_CLUSTER_IDS),
+    *(
+        wrong(
+            "job_states",
+            ["Complete", value],
+            f"each of job_states must be one of {STATES_TEXT}; got {value!r}",
+        )
+        for value in WRONG_STATES
+    ),
+    wrong("job_states", "Complete", "job_states must be a list of states; got the str 'Complete'"),
+    wrong("job_states", 5, "job_states must be a list of states; got the int 5"),
+    *(wrong("page_size", value, PAGE_SIZE_TEXT.format(value)) for value in (0, 101, -1, "50", 1.0, True)),
+    *AWS_ROWS,
+]
+
+
+def sensor(**arguments: Any) -> ClusterJobsSensor:
+    return ClusterJobsSensor(**{"task_id": "wait", "cluster_id": CLUSTER} | arguments)
+
+
+def operator(**arguments: Any) -> ListClusterJobsOperator:
+    return ListClusterJobsOperator(**{"task_id": "list", "cluster_id": CLUSTER} | arguments)
+
+
+class TestLiterals:
+    @pytest.mark.parametrize(("arguments", "text"), SENSOR_ROWS)
+    def test_sensor(self, arguments: dict[str, Any], text: str) -> None:
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$") as error:
+            sensor(**arguments)
+        assert "hunter2" not in str(error.value)
+
+    @pytest.mark.parametrize(("arguments", "text"), OPERATOR_ROWS)
+    def test_operator(self, arguments: dict[str, Any], text: str) -> None:
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$") as error:
+            operator(**arguments)
+        assert "hunter2" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"target_state": "WithCustomer", "min_jobs": 16},
+            {"min_jobs": "16"},
+            {"job_ids": [JOB, "MID123E4567-E89B-12D3-A456-426655440000"]},
+            {"job_ids": (JOB,)},
+            {"target_state": "Cancelled"},
+            {"ignore_cancelled": True},
+            {"max_blind_time": 60},
+            {"max_blind_time": timedelta(hours=1)},
+            {"botocore_config": {"proxies": {"https": "http://user@proxy.example:3128"}}},
+            {"botocore_config": {"read_timeout": 5, "proxies": None}},
+            {"botocore_config": {}},
+        ],
+        ids=str,
+    )
+    def test_right_ones(self, arguments: dict[str, Any]) -> None:
+        assert sensor(**arguments).cluster_id == CLUSTER
+
+    @pytest.mark.parametrize("page_size", [None, 1, 100])
+    def test_right_page_sizes(self, page_size: int | None) -> None:
+        assert operator(page_size=page_size).page_size == page_size
+
+
+class TestNotJudgedWhenParsed:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"cluster_id": "{{ params.cluster }}"},
+            {"cluster_id": "CID{% raw %}{% endraw %}"},
+            {"cluster_id": "{# a comment #}"},
+            {"target_state": "{{ params.state }}", "ignore_cancelled": True},
+            {"job_ids": "{{ params.jobs }}"},
+            {"job_ids": [JOB, "{{ params.job }}"]},
+            {"job_ids": ["{{ params.job }}"]},
+            {"min_jobs": "{{ params.nodes }}"},
+        ],
+        ids=str,
+    )
+    def test_jinja_in_a_sensor(self, arguments: dict[str, Any]) -> None:
+        task = sensor(**arguments)
+        assert {name: getattr(task, name) for name in arguments} == arguments
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"cluster_id": "{{ params.cluster }}"},
+            {"job_states": ["Complete", "{{ params.state }}"]},
+            {"job_states": "{{ params.states }}"},
+        ],
+        ids=str,
+    )
+    def test_jinja_in_an_operator(self, arguments: dict[str, Any]) -> None:
+        task = operator(**arguments)
+        assert {name: getattr(task, name) for name in arguments} == arguments
+
+    def test_outputs_of_other_tasks(self) -> None:
+        with DAG(dag_id="outputs", schedule=None, start_date=datetime(2026, 1, 1)):
+            jobs = operator()
+            waits = [
+                sensor(task_id="cluster", cluster_id=jobs.output),
+                sensor(task_id="state", target_state=jobs.output),
+                sensor(task_id="jobs", job_ids=jobs.output),
+                sensor(task_id="job", job_ids=[JOB, jobs.output]),
+                sensor(task_id="nodes", min_jobs=jobs.output),
+                operator(task_id="relist", cluster_id=jobs.output, job_states=jobs.output),
+            ]
+        assert {task.task_id: task.upstream_task_ids for task in waits} == {
+            task.task_id: {"list"} for task in waits
+        }
+
+    def test_an_output_beside_a_wrong_literal(self) -> None:
+        with (
+            DAG(dag_id="beside", schedule=None, start_date=datetime(2026, 1, 1)),
+            pytest.raises(ValueError, match="each of job_ids must be JID"),
+        ):
+            sensor(job_ids=[operator().output, "JID1"])
+
+    @pytest.mark.parametrize("task_class", [ClusterJobsSensor, ListClusterJobsOperator])
+    def test_expanded_cluster_ids(self, task_class: Any) -> None:
+        """Airflow makes no task of mapped values when it parses them: a wrong one fails in its own task."""
+        with DAG(dag_id="mapped", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+            mapped = task_class.partial(task_id="each").expand(cluster_id=[CLUSTER, "CID1"])
+        assert dag.task_ids == ["each"]
+        assert mapped.unmap({"cluster_id": CLUSTER}).cluster_id == CLUSTER
+        with pytest.raises(ValueError, match=f"^{re.escape(CLUSTER_ID_TEXT.format('CID1'))}$"):
+            mapped.unmap({"cluster_id": "CID1"})
+
+
+@pytest.fixture
+def nobody_there(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the id of a connection to a port that refuses every request."""
+    with socket.socket() as bound_but_not_listening:
+        bound_but_not_listening.bind(("127.0.0.1", 0))
+        port = bound_but_not_listening.getsockname()[1]
+        connection = {
+            "conn_type": "aws",
+            "login": "a-key",
+            "password": "a-secret",
+            "extra": {
+                "region_name": "us-east-1",
+                "endpoint_url": f"http://127.0.0.1:{port}",
+                "config_kwargs": {"retries": {"total_max_attempts": 1}, "connect_timeout": 1},
+            },
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_NOBODY_THERE", json.dumps(connection))
+        yield "nobody_there"
+
+
+class TestRenderedValues:
+    """What a literal would have met when the DAG was parsed is met when the task runs, before any request."""
+
+    @pytest.mark.parametrize(
+        ("rendered", "text"),
+        [
+            ({"cluster_id": "CID1"}, CLUSTER_ID_TEXT.format("CID1")),
+            ({"cluster_id": None}, CLUSTER_ID_TEXT.format(None)),
+            ({"target_state": "Shipped"}, f"target_state must be one of {STATES_TEXT}; got 'Shipped'"),
+            ({"job_ids": [JOB, "JID1"]}, EACH_JOB_ID_TEXT.format("JID1")),
+            ({"job_ids": f"['{JOB}']"}, JOB_IDS_TEXT.format("str", f"['{JOB}']")),
+            ({"job_ids": []}, NO_JOB_IDS_TEXT),
+            ({"min_jobs": "none"}, MIN_JOBS_TEXT.format("none")),
+            ({"target_state": "Cancelled", "ignore_cancelled": True}, CONTRADICTION_TEXT),
+        ],
+        ids=str,
+    )
+    def test_sensor(self, nobody_there: str, rendered: dict[str, Any], text: str) -> None:
+        task = sensor(aws_conn_id=nobody_there, mode="poke", deferrable=False)
+        for name, value in rendered.items():
+            setattr(task, name, value)
+        with pytest.raises(SnowballRequestFailed, match=f"^{re.escape(text)}$"):
+            task.poke({})
+
+    @pytest.mark.parametrize(
+        ("rendered", "text"),
+        [
+            ({"cluster_id": "CID1"}, CLUSTER_ID_TEXT.format("CID1")),
+            ({"job_states": ["Shipped"]}, f"each of job_states must be one of {STATES_TEXT}; got 'Shipped'"),
+            ({"job_states": "['New']"}, "job_states must be a list of states; got the str \"['New']\""),
+        ],
+        ids=str,
+    )
+    def test_operator(self, nobody_there: str, rendered: dict[str, Any], text: str) -> None:
+        task = operator(aws_conn_id=nobody_there)
+        for name, value in rendered.items():
+            setattr(task, name, value)
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+            task.execute({})
+
+
+BAD_CALLS: list[Any] = [
+    *(
+        pytest.param(
+            lambda hook, value=value: hook.list_cluster_jobs(value),
+            CLUSTER_ID_TEXT.format(value),
+            id=f"list_cluster_jobs({value!r})",
+        )
+        for value in WRONG_CLUSTER_IDS
+    ),
+    pytest.param(
+        lambda hook: hook.describe_cluster("CID1"), CLUSTER_ID_TEXT.format("CID1"), id="describe_cluster"
+    ),
+    *(
+        pytest.param(
+            lambda hook, value=value: hook.describe_job(value),
+            EACH_JOB_ID_TEXT.format(value).replace("each of job_ids", "job_id"),
+            id=f"describe_job({value!r})",
+        )
+        for value in WRONG_JOB_IDS
+    ),
+    *(
+        pytest.param(call, PAGE_SIZE_TEXT.format(value), id=f"{name}(page_size={value!r})")
+        for value in (0, 101, "50")
+        for name, call in {
+            "list_cluster_jobs": lambda hook, value=value: hook.list_cluster_jobs(CLUSTER, page_size=value),
+            "list_jobs": lambda hook, value=value: hook.list_jobs(page_size=value),
+            "list_clusters": lambda hook, value=value: hook.list_clusters(page_size=value),
+        }.items()
+    ),
+]
+
+
+class TestHook:
+    @pytest.mark.parametrize(("call", "text"), BAD_CALLS)
+    def test_fails_before_any_request(
+        self, nobody_there: str, call: Callable[[SnowballHook], Any], text: str
+    ) -> None:
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+            call(SnowballHook(aws_conn_id=nobody_there))
+
+    @pytest.mark.parametrize(("call", "text"), BAD_CALLS)
+    def test_fails_before_the_connection_is_looked_up(
+        self, call: Callable[[SnowballHook], Any], text: str
+    ) -> None:
+        """Building a client may take requests, too: to STS, for a role."""
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+            call(SnowballHook(aws_conn_id="nowhere_to_be_found"))
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda hook: hook.list_cluster_jobs(CLUSTER, page_size=100),
+            lambda hook: hook.list_jobs(),
+            lambda hook: hook.list_clusters(page_size=1),
+            lambda hook: hook.describe_cluster(CLUSTER),
+            lambda hook: hook.describe_job(JOB),
+        ],
+        ids=["list_cluster_jobs", "list_jobs", "list_clusters", "describe_cluster", "describe_job"],
+    )
+    def test_right_arguments_do_reach_for_the_network(
+        self, nobody_there: str, call: Callable[[SnowballHook], Any]
+    ) -> None:
+        with pytest.raises(botocore.exceptions.EndpointConnectionError, match=r"http://127\.0\.0\.1:"):
+            call(SnowballHook(aws_conn_id=nobody_there))
