@@ -51,7 +51,17 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "float",
                         "example": None,
                         "default": "900",
-                    }
+                    },
+                    "max_calls_per_second": {
+                        "description": (
+                            "The most calls a second that all waits of one triggerer with the same "
+                            "connection, region and configuration make together."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": None,
+                        "default": "20",
+                    },
                 },
             }
         },

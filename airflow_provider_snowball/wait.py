@@ -8,19 +8,15 @@ and nowhere else; a worker's loop and a trigger's coroutine only carry out what 
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any
 
-from airflow_provider_snowball.lifecycle import (
-    ClusterState,
-    Progress,
-    evaluate,
-    portable,
-)
+from airflow_provider_snowball.calls import Call
+from airflow_provider_snowball.lifecycle import ClusterState, Progress, portable
+from airflow_provider_snowball.terms import ASK_CLUSTER_EVERY, Terms, format_duration
 
 __all__ = [
     "Again",
@@ -29,18 +25,13 @@ __all__ = [
     "Fail",
     "FailKind",
     "News",
-    "Request",
     "RequestError",
     "Step",
-    "Terms",
     "Wait",
     "drive",
     "drive_async",
-    "format_duration",
 ]
 
-#: A cluster that lists too few jobs is itself looked at no more often than this.
-ASK_CLUSTER_EVERY = timedelta(hours=1)
 #: What a wait's memory may hold; a later version may have left more in it.
 _TIMES = frozenset({"heard_at", "asked_at", "refused_at"})
 
@@ -57,11 +48,24 @@ class ErrorKind(Enum):
 
 
 class RequestError(Exception):
-    """A call that failed, told apart by :class:`ErrorKind`; ``__cause__`` is the exception as it came."""
+    """
+    A call that failed, told apart by :class:`ErrorKind`; ``__cause__`` is the exception as it came.
 
-    def __init__(self, kind: ErrorKind, message: str) -> None:
+    :param code: the API's code, or the name of the exception's class.
+    :param throttled: whether it failed for coming too often.
+    """
+
+    def __init__(self, kind: ErrorKind, message: str, *, code: str = "", throttled: bool = False) -> None:
         super().__init__(message)
         self.kind = kind
+        self.code = code
+        self.throttled = throttled
+
+    def copy(self) -> RequestError:
+        """Return the same error to be raised once more: a traceback belongs to one raising only."""
+        twin = RequestError(self.kind, str(self), code=self.code, throttled=self.throttled)
+        twin.__cause__ = self.__cause__
+        return twin
 
 
 class FailKind(StrEnum):
@@ -73,13 +77,6 @@ class FailKind(StrEnum):
     TIMEOUT = "timeout"
     BLIND = "blind"
     ERROR = "error"
-
-
-class Request(Enum):
-    """What a poll asks of whoever drives it."""
-
-    LIST_JOBS = "list jobs"
-    DESCRIBE_CLUSTER = "describe cluster"
 
 
 @dataclass(frozen=True)
@@ -115,95 +112,6 @@ class Again:
 
 
 Step = Done | Fail | Again
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """
-    What a wait was asked for. It does not change while the wait goes on.
-
-    :param subject: whose jobs are waited for, as it reads in a sentence: ``cluster CID…``.
-    :param started_at: when this try's wait began (aware).
-    :param timeout: seconds after which the wait fails.
-    :param interval: seconds between two polls.
-    :param max_wait: the longest delay in seconds that ``exponential_backoff`` may grow to.
-    :param max_blind_time: seconds that a wait bears without any answer, once it had one.
-    :param silent_fail: errors that another poll might not meet never end the wait.
-    :param shortest_delay: seconds that lie between two polls whatever else is asked for.
-    :raises ValueError: if the target and ``ignore_cancelled`` contradict each other.
-    """
-
-    subject: str
-    target_state: str
-    started_at: datetime
-    timeout: float
-    interval: float
-    job_ids: Sequence[str] | None = None
-    min_jobs: int = 1
-    ignore_cancelled: bool = False
-    exponential_backoff: bool = False
-    max_wait: float | None = None
-    max_blind_time: float = timedelta(days=2).total_seconds()
-    silent_fail: bool = False
-    shortest_delay: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Judge an empty listing, so that terms that make no sense fail before the first call."""
-        self.judge([])
-
-    @property
-    def deadline(self) -> datetime:
-        """When the wait fails, having polled once more."""
-        return self.started_at + timedelta(seconds=self.timeout)
-
-    def presumably_asked_at(self, now: datetime) -> datetime:
-        """
-        Return when a wait that remembers nothing has last looked at the cluster itself, at the latest.
-
-        It looks at its first poll and then in the first poll of each hour, so that the poll before
-        this one, one delay ago, fell into an hour in which it had looked.
-        """
-        elapsed = (now - self.started_at).total_seconds()
-        # The next delay is at least as long as the last one was.
-        previous = max(elapsed - self._backoff(elapsed), 0.0)
-        return self.started_at + previous // ASK_CLUSTER_EVERY.total_seconds() * ASK_CLUSTER_EVERY
-
-    def judge(self, jobs: Sequence[Mapping[str, Any]]) -> Progress:
-        """Return the verdict on one listing."""
-        return evaluate(
-            jobs,
-            self.target_state,
-            job_ids=self.job_ids,
-            min_jobs=self.min_jobs,
-            ignore_cancelled=self.ignore_cancelled,
-        )
-
-    def delay_at(self, now: datetime) -> float:
-        """
-        Return the seconds until the next poll, which is never later than the deadline.
-
-        With ``exponential_backoff`` the growth is that of Airflow's sensors (half the interval, doubled
-        each time, each with a jitter of up to as much again). Which step it is follows from the time that
-        has passed, not from a count of polls, so that a reschedule or a restart does not start it over.
-        """
-        left = (self.deadline - now).total_seconds()
-        delay = self._backoff((now - self.started_at).total_seconds())
-        return max(self.shortest_delay, min(delay, left), 0.0)
-
-    def _backoff(self, elapsed: float) -> float:
-        if not self.exponential_backoff:
-            return self.interval
-        jitter = random.Random(f"{self.subject} {self.started_at.isoformat()}")  # noqa: S311  spreads polls, hides nothing
-        step = max(self.interval / 2, 1.0)
-        passed = 0.0
-        while True:
-            delay = step + jitter.random() * step
-            if self.max_wait is not None and step >= self.max_wait:
-                return self.max_wait
-            passed += delay
-            if passed > elapsed:
-                return delay if self.max_wait is None else min(delay, self.max_wait)
-            step *= 2
 
 
 class Wait:
@@ -247,14 +155,14 @@ class Wait:
         news, self._news = self._news, []
         return news
 
-    def poll(self, clock: Callable[[], datetime]) -> Generator[Request, Any, Step]:
+    def poll(self, clock: Callable[[], datetime]) -> Generator[Call, Any, Step]:
         """
         Poll once: yield what is to be asked, be sent the answer or thrown a :class:`RequestError`.
 
         Drive it with :func:`drive` or :func:`drive_async`.
         """
         try:
-            jobs = yield Request.LIST_JOBS
+            jobs = yield self.terms.source
         except RequestError as error:
             return self._on_error(error, clock())
         progress = self._on_listing(jobs, clock())
@@ -265,7 +173,7 @@ class Wait:
             return Fail(FailKind.UNREACHABLE, progress.describe_failure(self.terms.subject))
         if (progress.too_few or progress.missing) and self._is_time_to_ask(clock()):
             try:
-                cluster = yield Request.DESCRIBE_CLUSTER
+                cluster = yield self.terms.inquiry
             except RequestError as error:
                 self._on_no_description(error)
             else:
@@ -322,13 +230,15 @@ class Wait:
 
     def _on_error(self, error: RequestError, now: datetime) -> Step:
         subject = self.terms.subject
+        blind = (now - self._heard_at).total_seconds()
+        patient = not self.succeeded and blind < self.terms.patience
         permanent = error.kind in (ErrorKind.NOT_FOUND, ErrorKind.BAD_INPUT)
-        if permanent or (error.kind is ErrorKind.REFUSED and not self.succeeded):
+        if permanent or (error.kind is ErrorKind.REFUSED and not self.succeeded and not patient):
             return Fail(FailKind.REQUEST, f"Cannot list the jobs of {subject}: {error}", error.__cause__)
         if not self.terms.silent_fail:
-            if not self.succeeded:
+            if not self.succeeded and not patient:
                 return Fail(FailKind.ERROR, f"Cannot list the jobs of {subject}: {error}", error.__cause__)
-            if (now - self._heard_at).total_seconds() >= self.terms.max_blind_time:
+            if blind >= self.terms.max_blind_time:
                 limit = format_duration(self.terms.max_blind_time)
                 return Fail(
                     FailKind.BLIND,
@@ -349,49 +259,34 @@ class Wait:
             self._news.append(News(level, text))
 
 
-def drive(flow: Generator[Request, Any, Step], answer: Callable[[Request], Any]) -> Step:
+def drive(flow: Generator[Call, Any, Step], answer: Callable[[Call], Any]) -> Step:
     """Carry a poll out. ``answer`` makes the call that is asked for, or raises RequestError."""
     try:
-        request = next(flow)
+        call = next(flow)
         while True:
             try:
-                reply = answer(request)
+                reply = answer(call)
             except RequestError as error:
-                request = flow.throw(error)
+                call = flow.throw(error)
             else:
-                request = flow.send(reply)
+                call = flow.send(reply)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # what a generator returns is untyped here
 
 
-async def drive_async(
-    flow: Generator[Request, Any, Step], answer: Callable[[Request], Awaitable[Any]]
-) -> Step:
+async def drive_async(flow: Generator[Call, Any, Step], answer: Callable[[Call], Awaitable[Any]]) -> Step:
     """Carry a poll out as :func:`drive` does, with an ``answer`` to be awaited."""
     try:
-        request = next(flow)
+        call = next(flow)
         while True:
             try:
-                reply = await answer(request)
+                reply = await answer(call)
             except RequestError as error:
-                request = flow.throw(error)
+                call = flow.throw(error)
             else:
-                request = flow.send(reply)
+                call = flow.send(reply)
     except StopIteration as stop:
         return stop.value  # type: ignore[no-any-return]  # as above
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration as a person says it, in its two largest units: ``90 days``, ``1 hour 30 minutes``."""
-    if seconds < 1:
-        return f"{seconds:.2g} seconds"
-    parts = []
-    rest = round(seconds)
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
-    return " ".join(parts[:2])
 
 
 def _capital(text: str) -> str:

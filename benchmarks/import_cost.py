@@ -51,7 +51,7 @@ def run() -> Result:
     return Result(
         title="Import at each parse of a DAG file",
         command="python -m benchmarks import_cost",
-        how=f"Medians of {ROUNDS} new interpreters each, after `from airflow.sdk import DAG`, in alternation.",
+        how=f"{ROUNDS} new interpreters each, in alternation, after `from airflow.sdk import DAG`; medians.",
         rows=[
             ("what", "ms", "MB", "modules"),
             *((name, f"{ms:.1f}", f"{mb:.1f}", f"{new:.0f}") for name, (ms, mb, new) in middle.items()),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import botocore.exceptions as bc
@@ -11,11 +13,12 @@ import botocore.session
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from botocore.config import Config
 
+from airflow_provider_snowball.calls import Call, DescribeCluster, ListClusterJobs
 from airflow_provider_snowball.compat import AirflowNotFoundException
 from airflow_provider_snowball.exceptions import SnowballConnectionError
 from airflow_provider_snowball.lifecycle import JobListEntry
 from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
-from airflow_provider_snowball.wait import ErrorKind, Request, RequestError
+from airflow_provider_snowball.wait import ErrorKind, RequestError
 
 if TYPE_CHECKING:
     from botocore.paginate import Paginator
@@ -32,23 +35,17 @@ __all__ = ["JobListEntry", "SnowballHook", "answer", "classify"]
 MAX_RESTARTS = 3
 #: Used where connection, caller, environment and profile set no retries of their own.
 DEFAULT_RETRIES = {"mode": "standard", "total_max_attempts": 5}
+#: The same for a client that many waits share: adaptive mode slows all of them once one is throttled.
+SHARED_RETRIES = {"mode": "adaptive", "total_max_attempts": 5}
 
-_THROTTLING_OR_SERVER = frozenset(
+_THROTTLING = frozenset(
     {
         "BandwidthLimitExceeded",
-        "InternalError",
-        "InternalFailure",
-        "InternalServerError",
-        "InvalidNextTokenException",
         "LimitExceededException",
         "PriorRequestNotComplete",
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
         "SlowDown",
         "Throttling",
         "ThrottledException",
@@ -56,6 +53,16 @@ _THROTTLING_OR_SERVER = frozenset(
         "TooManyRequestsException",
     }
 )
+_THROTTLING_OR_SERVER = _THROTTLING | {
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "InvalidNextTokenException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+}
 _BAD_INPUT = frozenset({"ValidationException", "ValidationError", "SerializationException"})
 #: botocore's errors that repeat until somebody changes credentials, region or configuration.
 _REFUSALS = (
@@ -80,7 +87,10 @@ def classify(error: Exception) -> RequestError:
 
     An error that this function does not know counts as passing: it may not meet the next poll.
     """
-    found = RequestError(_kind_of(error), _words_of(error))
+    code = type(error).__name__
+    if isinstance(error, bc.ClientError):
+        code = error.response.get("Error", {}).get("Code") or code
+    found = RequestError(_kind_of(error), _words_of(error), code=code, throttled=code in _THROTTLING)
     found.__cause__ = error
     return found
 
@@ -127,6 +137,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     .. seealso:: :external+boto3:py:class:`Snowball.Client`
     """
 
+    #: The retries of a client for which nobody set any.
+    default_retries: Mapping[str, Any] = DEFAULT_RETRIES
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["client_type"] = "snowball"
         super().__init__(*args, **kwargs)
@@ -159,7 +172,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """Build a client as the base class does, with retries of ours where nobody set any."""
         config = config or self.config
         if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]
-            config = config.merge(Config(retries=DEFAULT_RETRIES))  # type: ignore[arg-type]
+            config = config.merge(Config(retries=self.default_retries))  # type: ignore[arg-type]
         return super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
 
     def _retries_are_set_outside(self) -> bool:
@@ -167,6 +180,24 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
             return True
         session = botocore.session.Session(profile=self.conn_config.profile_name)
         return not {"retry_mode", "max_attempts"}.isdisjoint(session.get_scoped_config())
+
+    def connection_fingerprint(self) -> str:
+        """
+        Look the connection up, and return a digest that is another one once the connection was edited.
+
+        :raises SnowballConnectionError: if it cannot be found.
+        """
+        found = self.conn_config
+        parts = [found.conn_type, found.login, found.password, found.extra_config, found.region_name]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+    def before_each_request(self, function: Callable[..., None]) -> None:
+        """Have ``function`` called in the calling thread before each request, retries and pages included."""
+        self.conn.meta.events.register("before-send.snowball", function)
+
+    def close(self) -> None:
+        """Close the client's connections to AWS."""
+        self.conn.close()
 
     def list_cluster_jobs(self, cluster_id: str, *, page_size: int | None = None) -> list[JobListEntry]:
         """
@@ -260,16 +291,18 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         raise AssertionError("unreachable: the last round returns or raises")
 
 
-def answer(hook: SnowballHook, request: Request, cluster_id: str) -> Any:
+def answer(hook: SnowballHook, call: Call) -> Any:
     """
-    Make the call that a wait for a cluster asks for.
+    Make the call that a wait asks for.
 
     :raises RequestError: for any error, told apart.
     """
     try:
-        if request is Request.LIST_JOBS:
-            return hook.list_cluster_jobs(cluster_id)
-        return hook.describe_cluster(cluster_id)
+        match call:
+            case ListClusterJobs(cluster_id):
+                return hook.list_cluster_jobs(cluster_id)
+            case DescribeCluster(cluster_id):
+                return hook.describe_cluster(cluster_id)
     except Exception as error:
         raise classify(error) from error
 

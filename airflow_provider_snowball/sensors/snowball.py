@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters
+from airflow_provider_snowball.calls import Call, ListClusterJobs
 from airflow_provider_snowball.compat import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -24,13 +25,14 @@ from airflow_provider_snowball.compat import (
 )
 from airflow_provider_snowball.exceptions import exception_for
 from airflow_provider_snowball.lifecycle import JobState, check_min_jobs, parse_state
+from airflow_provider_snowball.terms import BACKSTOP, Terms
 from airflow_provider_snowball.validate import (
     check_cluster_id,
     check_job_ids,
     check_max_blind_time,
     is_literal,
 )
-from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Request, Step, Terms, Wait, drive
+from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Step, Wait, drive
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterJobsSensor"]
 
-#: Airflow's own timeout of a deferral is a backstop only: the trigger reports the timeout itself.
-_BACKSTOP = timedelta(minutes=10)
 _REMEMBERED = "snowball_wait"
 
 
@@ -206,10 +206,10 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
     def _terms(self, started_at: datetime) -> Terms:
         try:
             return Terms(
-                subject=f"cluster {check_cluster_id(self.cluster_id)}",
+                source=ListClusterJobs(self.cluster_id),
                 target_state=self.target_state,
-                job_ids=check_job_ids(self.job_ids),
-                min_jobs=check_min_jobs(self.min_jobs),
+                job_ids=self.job_ids,
+                min_jobs=self.min_jobs,
                 ignore_cancelled=self.ignore_cancelled,
                 started_at=started_at,
                 timeout=self.timeout,
@@ -254,7 +254,7 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
         self.defer(
             trigger=trigger,
             method_name="execute_complete",
-            timeout=max(left, timedelta(0)) + _BACKSTOP,
+            timeout=max(left, timedelta(0)) + BACKSTOP,
         )
         raise AssertionError("defer() raises")
 
@@ -290,12 +290,12 @@ class _HookPoller:
         self._sensor = sensor
         self._hook: SnowballHook | None = None
 
-    def __call__(self, request: Request) -> Any:
+    def __call__(self, call: Call) -> Any:
         from airflow_provider_snowball.hooks.snowball import SnowballHook, answer
 
         if self._hook is None:
             self._hook = SnowballHook.of(**self._sensor.aws_parameters)
-        return answer(self._hook, request, self._sensor.cluster_id)
+        return answer(self._hook, call)
 
 
 def _recall(context: Context) -> dict[str, str]:

@@ -13,22 +13,23 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_snowball.calls import Call, DescribeCluster, ListClusterJobs
+from airflow_provider_snowball.terms import Terms, format_duration
 from airflow_provider_snowball.wait import (
     Again,
     Done,
     ErrorKind,
     Fail,
     FailKind,
-    Request,
     RequestError,
     Step,
-    Terms,
     Wait,
     drive,
     drive_async,
-    format_duration,
 )
 
+CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
+OTHER_CLUSTER = "CID123e4567-e89b-12d3-a456-426655440001"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = 3600.0
 DAY = 86400.0
@@ -37,8 +38,12 @@ INFO = logging.INFO
 DEBUG = logging.DEBUG
 
 
+def job_id(number: int) -> str:
+    return f"JID123e4567-e89b-12d3-a456-{number:012d}"
+
+
 def job(number: int, state: str, **more: Any) -> dict[str, Any]:
-    return {"JobId": f"J{number}", "JobState": state, "JobType": "LOCAL_USE"} | more
+    return {"JobId": job_id(number), "JobState": state, "JobType": "LOCAL_USE"} | more
 
 
 NEW = [job(1, "New")]
@@ -60,7 +65,7 @@ DOWN = error(ErrorKind.PASSING)
 
 def terms(**more: Any) -> Terms:
     asked: dict[str, Any] = {
-        "subject": "cluster CID1",
+        "source": ListClusterJobs(CLUSTER),
         "target_state": "WithCustomer",
         "started_at": START,
         "timeout": 90 * DAY,
@@ -139,8 +144,8 @@ def travel(
                 clock.now = begun
                 asked: list[float] = []
 
-                def answer(request: Request, number: int = number, asked: list[float] = asked) -> Any:
-                    if request is Request.DESCRIBE_CLUSTER:
+                def answer(request: Call, number: int = number, asked: list[float] = asked) -> Any:
+                    if request == DescribeCluster(CLUSTER):
                         asked.append(clock.elapsed)
                         reply = cluster if isinstance(cluster, Exception) else {"ClusterState": cluster}
                     elif callable(listings):
@@ -152,7 +157,7 @@ def travel(
                         raise reply
                     return reply
 
-                async def answer_later(request: Request, answer: Callable[[Request], Any] = answer) -> Any:
+                async def answer_later(request: Call, answer: Callable[[Call], Any] = answer) -> Any:
                     await asyncio.sleep(0)
                     return answer(request)
 
@@ -215,24 +220,28 @@ class TestListings:
 
     def test_the_result_holds_only_the_jobs_asked_for(self) -> None:
         listed = [job(1, "WithCustomer"), job(2, "New"), job(3, "WithCustomer")]
-        assert travel(terms(job_ids=["J3", "J1"]), [listed]).end == Done([listed[0], listed[2]])
+        assert travel(terms(job_ids=[job_id(3), job_id(1)]), [listed]).end == Done([listed[0], listed[2]])
 
     def test_unreachable(self) -> None:
         journey = travel(terms(), [[*HERE, job(2, "Cancelled")]])
         assert journey.steps == [
-            Fail(FailKind.UNREACHABLE, "1 of 2 jobs of cluster CID1 cannot reach WithCustomer: J2 Cancelled")
+            Fail(
+                FailKind.UNREACHABLE,
+                f"1 of 2 jobs of cluster {CLUSTER} cannot reach WithCustomer: {job_id(2)} Cancelled",
+            )
         ]
         assert journey.asked == []
 
     def test_nothing_left(self) -> None:
         assert travel(terms(ignore_cancelled=True), [[job(2, "Cancelled")]]).end == Fail(
             FailKind.UNREACHABLE,
-            "Nothing left to wait for: all 1 jobs of cluster CID1 are Cancelled and ignored (J2)",
+            f"Nothing left to wait for: all 1 jobs of cluster {CLUSTER} are Cancelled and ignored "
+            f"({job_id(2)})",
         )
 
 
-REQUEST = Fail(FailKind.REQUEST, "Cannot list the jobs of cluster CID1: its words", CAUSE)
-ERROR = Fail(FailKind.ERROR, "Cannot list the jobs of cluster CID1: its words", CAUSE)
+REQUEST = Fail(FailKind.REQUEST, f"Cannot list the jobs of cluster {CLUSTER}: its words", CAUSE)
+ERROR = Fail(FailKind.ERROR, f"Cannot list the jobs of cluster {CLUSTER}: its words", CAUSE)
 GOES_ON = Again(900.0)
 WITH_NEW_CLIENT = Again(900.0, new_client=True)
 
@@ -281,7 +290,7 @@ class TestErrors:
 def blind(last_error: str = "its words", limit: str = "2 days") -> Fail:
     return Fail(
         FailKind.BLIND,
-        f"No listing of the jobs of cluster CID1 for {limit} (max_blind_time); last error: {last_error}",
+        f"No listing of the jobs of cluster {CLUSTER} for {limit} (max_blind_time); last error: {last_error}",
         CAUSE,
     )
 
@@ -324,7 +333,7 @@ class TestBlindTime:
         journey = travel(terms(interval=DAY, timeout=10 * DAY, silent_fail=True), [NEW, DENIED])
         assert journey.polls[-1] == 10 * DAY
         assert journey.end == Fail(
-            FailKind.TIMEOUT, "Timed out after 10 days: the last poll of cluster CID1 failed: its words"
+            FailKind.TIMEOUT, f"Timed out after 10 days: the last poll of cluster {CLUSTER} failed: its words"
         )
 
     def test_a_wait_that_remembers_counts_on(self) -> None:
@@ -345,7 +354,7 @@ class TestDeadline:
         assert journey.delays == [900, 900, 200]
         assert journey.end == Fail(
             FailKind.TIMEOUT,
-            "Timed out after 33 minutes 20 seconds: 1 of 2 jobs at or past WithCustomer (J2 New)",
+            f"Timed out after 33 minutes 20 seconds: 1 of 2 jobs at or past WithCustomer ({job_id(2)} New)",
         )
 
     def test_done_at_it(self) -> None:
@@ -361,7 +370,7 @@ class TestDeadline:
         assert journey.polls[-1] == 2000
         assert journey.end == Fail(
             FailKind.TIMEOUT,
-            "Timed out after 33 minutes 20 seconds: the last poll of cluster CID1 failed: its words",
+            f"Timed out after 33 minutes 20 seconds: the last poll of cluster {CLUSTER} failed: its words",
         )
 
     def test_too_few_at_it(self) -> None:
@@ -450,7 +459,7 @@ class TestBackoff:
         )
 
     def test_two_waits_are_spread(self) -> None:
-        assert self.grow().delays != self.grow(subject="cluster CID2").delays
+        assert self.grow().delays != self.grow(source=ListClusterJobs(OTHER_CLUSTER)).delays
         assert self.grow().delays == self.grow().delays
 
     def test_a_short_interval_starts_at_a_second(self) -> None:
@@ -461,7 +470,7 @@ class TestBackoff:
 
 
 def said(*lines: tuple[float, int, str]) -> list[tuple[float, int, str]]:
-    return [(elapsed, level, f"Cluster CID1{text}") for elapsed, level, text in lines]
+    return [(elapsed, level, f"Cluster {CLUSTER}{text}") for elapsed, level, text in lines]
 
 
 class TestNews:
@@ -484,8 +493,8 @@ class TestNews:
     def test_an_outage_is_two_lines(self) -> None:
         journey = travel(terms(), [NEW, DOWN, DOWN, DOWN, NEW, NEW], polls=6)
         assert journey.news[1:] == [
-            (900, WARNING, "Cannot list the jobs of cluster CID1, will poll again: its words"),
-            (3600, INFO, "Cluster CID1 answers again after 1 hour"),
+            (900, WARNING, f"Cannot list the jobs of cluster {CLUSTER}, will poll again: its words"),
+            (3600, INFO, f"Cluster {CLUSTER} answers again after 1 hour"),
         ]
 
     def test_a_second_outage_is_news_though_its_words_are_the_same(self) -> None:
@@ -506,13 +515,20 @@ class TestNews:
     def test_ignored_jobs_are_named_once(self) -> None:
         listed = [job(1, "Cancelled"), job(2, "New"), job(3, "Cancelled")]
         journey = travel(terms(ignore_cancelled=True), [listed], polls=3)
-        assert journey.news[1:] == said((0, WARNING, ": cancelled jobs are ignored: J1, J3"))
+        assert journey.news[1:] == said(
+            (0, WARNING, f": cancelled jobs are ignored: {job_id(1)}, {job_id(3)}")
+        )
 
     def test_unknown_states_are_named_once(self) -> None:
-        listed = [job(1, "Shipped"), {"JobId": "J2"}, job(3, "New")]
+        listed = [job(1, "Shipped"), {"JobId": job_id(2)}, job(3, "New")]
         journey = travel(terms(), [listed], polls=3)
         assert journey.news[1:] == said(
-            (0, WARNING, ": states unknown to this version, taken as waiting: J1 Shipped, J2 without a state")
+            (
+                0,
+                WARNING,
+                f": states unknown to this version, taken as waiting: {job_id(1)} Shipped, "
+                f"{job_id(2)} without a state",
+            )
         )
 
     def test_news_is_taken_once(self) -> None:
@@ -527,14 +543,14 @@ class TestAskingForTheCluster:
     def test_an_ended_cluster_fails_the_wait(self, state: str) -> None:
         assert travel(terms(min_jobs=2), [HERE], state).end == Fail(
             FailKind.CLUSTER_ENDED,
-            f"Cluster CID1 is {state} and will list no more jobs: "
+            f"Cluster {CLUSTER} is {state} and will list no more jobs: "
             "1 of 1 jobs at or past WithCustomer; 1 of at least 2 listed",
         )
 
     def test_an_ended_cluster_lists_no_job_that_is_missing(self) -> None:
-        assert travel(terms(job_ids=["J1", "J2"]), [HERE], "Complete").end == Fail(
+        assert travel(terms(job_ids=[job_id(1), job_id(2)]), [HERE], "Complete").end == Fail(
             FailKind.CLUSTER_ENDED,
-            "Cluster CID1 is Complete and will list no more jobs: "
+            f"Cluster {CLUSTER} is Complete and will list no more jobs: "
             "1 of 2 jobs at or past WithCustomer (1 not listed yet)",
         )
 
@@ -605,7 +621,7 @@ class TestMemory:
         assert wait.memory() == {"heard_at": "2026-01-01T00:00:00+00:00"}
         clock = Clock()
         clock.move(60)
-        drive(wait.poll(clock), lambda request: [] if request is Request.LIST_JOBS else {})
+        drive(wait.poll(clock), lambda request: [] if request == ListClusterJobs(CLUSTER) else {})
         assert wait.memory() == {
             "heard_at": "2026-01-01T00:01:00+00:00",
             "asked_at": "2026-01-01T00:01:00+00:00",
@@ -624,8 +640,8 @@ class TestMemory:
     def test_it_tells_that_the_cluster_may_not_be_described(self) -> None:
         wait = Wait(terms(), now=START)
 
-        def answer(request: Request) -> Any:
-            if request is Request.DESCRIBE_CLUSTER:
+        def answer(request: Call) -> Any:
+            if request == DescribeCluster(CLUSTER):
                 raise DENIED
             return []
 

@@ -1,0 +1,142 @@
+"""
+What a wait was asked for, and what follows from that alone: its deadline, its delays, its verdict.
+
+Pure: no clock, no network, no Airflow.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_snowball.calls import DescribeCluster, ListClusterJobs
+from airflow_provider_snowball.lifecycle import Progress, check_min_jobs, evaluate
+from airflow_provider_snowball.validate import check_cluster_id, check_job_ids
+
+__all__ = ["ASK_CLUSTER_EVERY", "BACKSTOP", "Terms", "format_duration"]
+
+#: A cluster that lists too few jobs is itself looked at no more often than this.
+ASK_CLUSTER_EVERY = timedelta(hours=1)
+#: How much later than the deadline Airflow's own timeout of a deferral comes: the trigger reports it itself.
+BACKSTOP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """
+    What a wait was asked for. It does not change while the wait goes on.
+
+    :param source: the call that lists the jobs.
+    :param started_at: when this try's wait began (aware).
+    :param timeout: seconds after which the wait fails.
+    :param interval: seconds between two polls.
+    :param max_wait: the longest delay in seconds that ``exponential_backoff`` may grow to.
+    :param max_blind_time: seconds that a wait bears without any answer, once it had one.
+    :param silent_fail: errors that another poll might not meet never end the wait.
+    :param shortest_delay: seconds that lie between two polls whatever else is asked for.
+    :param patience: seconds that a wait bears without its first answer, unless there will never be one.
+    :raises ValueError: if an id, the target, ``min_jobs`` or their combination makes no sense.
+    """
+
+    source: ListClusterJobs
+    target_state: str
+    started_at: datetime
+    timeout: float
+    interval: float
+    job_ids: Sequence[str] | None = None
+    min_jobs: int | str = 1
+    ignore_cancelled: bool = False
+    exponential_backoff: bool = False
+    max_wait: float | None = None
+    max_blind_time: float = timedelta(days=2).total_seconds()
+    silent_fail: bool = False
+    shortest_delay: float = 0.0
+    patience: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check what may have come from a template, so that terms that make no sense fail before any call."""
+        check_cluster_id(self.source.cluster_id)
+        # A rendered template is text.
+        object.__setattr__(self, "min_jobs", check_min_jobs(self.min_jobs))
+        object.__setattr__(self, "job_ids", check_job_ids(self.job_ids))
+        self.judge([])
+
+    @property
+    def subject(self) -> str:
+        """Whose jobs are waited for, as it reads in a sentence."""
+        return f"cluster {self.source.cluster_id}"
+
+    @property
+    def inquiry(self) -> DescribeCluster:
+        """The call that tells whether more jobs can come."""
+        return DescribeCluster(self.source.cluster_id)
+
+    @property
+    def deadline(self) -> datetime:
+        """When the wait fails, having polled once more."""
+        return self.started_at + timedelta(seconds=self.timeout)
+
+    def presumably_asked_at(self, now: datetime) -> datetime:
+        """
+        Return when a wait that remembers nothing has last looked at the cluster itself, at the latest.
+
+        It looks at its first poll and then in the first poll of each hour, so that the poll before
+        this one, one delay ago, fell into an hour in which it had looked.
+        """
+        elapsed = (now - self.started_at).total_seconds()
+        # The next delay is at least as long as the last one was.
+        previous = max(elapsed - self._backoff(elapsed), 0.0)
+        return self.started_at + previous // ASK_CLUSTER_EVERY.total_seconds() * ASK_CLUSTER_EVERY
+
+    def judge(self, jobs: Sequence[Mapping[str, Any]]) -> Progress:
+        """Return the verdict on one listing."""
+        return evaluate(
+            jobs,
+            self.target_state,
+            job_ids=self.job_ids,
+            min_jobs=int(self.min_jobs),
+            ignore_cancelled=self.ignore_cancelled,
+        )
+
+    def delay_at(self, now: datetime) -> float:
+        """
+        Return the seconds until the next poll, which is never later than the deadline.
+
+        With ``exponential_backoff`` the growth is that of Airflow's sensors (half the interval, doubled
+        each time, each with a jitter of up to as much again). Which step it is follows from the time that
+        has passed, not from a count of polls, so that a reschedule or a restart does not start it over.
+        """
+        left = (self.deadline - now).total_seconds()
+        delay = self._backoff((now - self.started_at).total_seconds())
+        return max(self.shortest_delay, min(delay, left), 0.0)
+
+    def _backoff(self, elapsed: float) -> float:
+        if not self.exponential_backoff:
+            return self.interval
+        jitter = random.Random(f"{self.subject} {self.started_at.isoformat()}")  # noqa: S311  spreads polls, hides nothing
+        step = max(self.interval / 2, 1.0)
+        passed = 0.0
+        while True:
+            delay = step + jitter.random() * step
+            if self.max_wait is not None and step >= self.max_wait:
+                return self.max_wait
+            passed += delay
+            if passed > elapsed:
+                return delay if self.max_wait is None else min(delay, self.max_wait)
+            step *= 2
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration as a person says it, in its two largest units: ``90 days``, ``1 hour 30 minutes``."""
+    if seconds < 1:
+        return f"{seconds:.2g} seconds"
+    parts = []
+    rest = round(seconds)
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
+    return " ".join(parts[:2])
