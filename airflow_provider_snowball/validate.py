@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from datetime import timedelta
@@ -15,6 +16,7 @@ __all__ = [
     "check_max_blind_time",
     "check_page_size",
     "is_literal",
+    "plain_json",
 ]
 
 #: The largest ``MaxResults`` that Snowball's listings take.
@@ -37,6 +39,15 @@ def is_literal(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(is_literal(item) for item in value)
     return value is None or isinstance(value, bool | int | float)
+
+
+def plain_json(value: Any) -> Any | None:
+    """Return a value, tuples as lists, if it is made of plain JSON values only; None if it is not."""
+    try:
+        # A str that is an enum's member comes back as its text.
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return None
 
 
 def check_cluster_id(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from airflow_provider_snowball.validate import (
     check_job_ids,
     check_max_blind_time,
     is_literal,
+    plain_json,
 )
 from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Step, Wait, drive
 
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["ClusterJobsSensor"]
 
 _REMEMBERED = "snowball_wait"
+#: Without map_indexes it asks for a slice of XComs. Airflow 3.3's triggerer has none: the trigger hangs.
+_UNANSWERED = re.compile(r"xcom_pull\((?![^)]*\bmap_indexes\b)")
 
 
 class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
@@ -62,6 +66,8 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
     :param min_jobs: how many jobs must be listed before they can be all (templated).
     :param ignore_cancelled: leave cancelled jobs out, instead of failing for them.
     :param deferrable: wait in the triggerer; default: ``[operators] default_deferrable``.
+    :param start_from_trigger: begin in the triggerer as well, so that no worker is needed until the wait is
+        over. Where Airflow cannot do that, the wait begins on a worker, which says why, and is deferred.
     :param max_blind_time: how long a wait that once had an answer bears to have none (``timedelta`` or
         seconds). In reschedule mode it is known only from Airflow 3.3 on.
     :param poke_interval: default: ``[snowball] poke_interval``, which is 900 seconds.
@@ -94,6 +100,7 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
         min_jobs: int | str = 1,
         ignore_cancelled: bool = False,
         deferrable: bool | None = None,
+        start_from_trigger: bool = False,
         max_blind_time: timedelta | float = timedelta(days=2),
         poke_interval: timedelta | float | None = None,
         mode: str = "reschedule",
@@ -110,9 +117,11 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
         self.job_ids = job_ids
         self.min_jobs = min_jobs
         self.ignore_cancelled = ignore_cancelled
-        self.deferrable = deferrable
+        self.deferrable = deferrable or start_from_trigger
         self.max_blind_time = check_max_blind_time(max_blind_time)
         self._check_literals()
+        #: Where a wait that was to begin in the triggerer says why it did not, should a worker get it.
+        self._why_on_worker = self._plan_start_from_trigger() if start_from_trigger else None
 
     def _check_literals(self) -> None:
         if is_literal(self.cluster_id):
@@ -132,6 +141,8 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Poll, and wait in this process, by rescheduling or by deferring until the wait has ended."""
+        if self._why_on_worker:
+            self.log.info("Begun on a worker in spite of start_from_trigger: %s", self._why_on_worker)
         try:
             started_at, wait = self._begin(context)
             poller = _HookPoller(self)
@@ -229,30 +240,63 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
             self.log.log(news.level, "%s", news.text)
         return step
 
+    def _trigger_arguments(self) -> dict[str, Any]:
+        """Return what the trigger is told in any case, as rendered so far."""
+        return {
+            "cluster_id": self.cluster_id,
+            "target_state": self.target_state,
+            "job_ids": self.job_ids,
+            "min_jobs": self.min_jobs,
+            "ignore_cancelled": self.ignore_cancelled,
+            "timeout": self.timeout,
+            "poke_interval": self.poke_interval,
+            "exponential_backoff": bool(self.exponential_backoff),
+            "max_wait": None if self.max_wait is None else self.max_wait.total_seconds(),
+            "max_blind_time": self.max_blind_time,
+            "silent_fail": self.silent_fail,
+            **self.aws_parameters,
+        }
+
+    def _plan_start_from_trigger(self) -> str:
+        """Have Airflow begin the wait in the triggerer; return why not, in case that it does not."""
+        from airflow.triggers.base import BaseTrigger, StartTriggerArgs
+
+        arguments = plain_json(self._trigger_arguments() | {"succeeded": False})
+        renders = hasattr(BaseTrigger, "render_template_fields")
+        if self.execution_timeout is not None:
+            return "Airflow would count execution_timeout against the whole wait"
+        if arguments is None:
+            return "an argument is neither a plain value nor a template string"
+        if not renders and not is_literal(list(arguments.values())):
+            return "this version of Airflow renders no templates in the triggerer"
+        if _UNANSWERED.search(str(arguments)):
+            return (
+                "Airflow's triggerer answers xcom_pull only if it is told map_indexes (-1 for a plain task)"
+            )
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls="airflow_provider_snowball.triggers.snowball.ClusterJobsTrigger",
+            trigger_kwargs=arguments,
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self.timeout) + BACKSTOP,
+        )
+        self.start_from_trigger = True
+        return "mapped tasks, dag.test() and some versions of Airflow cannot begin in the triggerer"
+
     def _defer(self, wait: Wait, started_at: datetime, step: Again) -> NoReturn:
         from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
 
         terms = wait.terms
         left = terms.deadline - datetime.now(UTC)
-        trigger = ClusterJobsTrigger(
-            cluster_id=self.cluster_id,
-            target_state=str(terms.target_state),
-            job_ids=None if terms.job_ids is None else list(terms.job_ids),
-            min_jobs=terms.min_jobs,
-            ignore_cancelled=terms.ignore_cancelled,
-            started_at=started_at.isoformat(),
-            timeout=terms.timeout,
-            poke_interval=terms.interval,
-            exponential_backoff=terms.exponential_backoff,
-            max_wait=terms.max_wait,
-            max_blind_time=terms.max_blind_time,
-            silent_fail=terms.silent_fail,
-            succeeded=wait.succeeded,
-            next_poll=(datetime.now(UTC) + timedelta(seconds=step.delay)).isoformat(),
-            **self.aws_parameters,
-        )
+        told = self._trigger_arguments() | {
+            "target_state": str(terms.target_state),
+            "job_ids": terms.job_ids,
+            "min_jobs": terms.min_jobs,
+            "started_at": started_at.isoformat(),
+            "succeeded": wait.succeeded,
+            "next_poll": (datetime.now(UTC) + timedelta(seconds=step.delay)).isoformat(),
+        }
         self.defer(
-            trigger=trigger,
+            trigger=ClusterJobsTrigger(**told),
             method_name="execute_complete",
             timeout=max(left, timedelta(0)) + BACKSTOP,
         )

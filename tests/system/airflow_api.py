@@ -89,11 +89,18 @@ class AirflowApi:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         return self.get(path, deserialize=True)["value"]
 
-    def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
-        """Return the log of a task, as the UI shows it, a line each."""
+    def log(self, dag_id: str, run_id: str, task_id: str, *, try_number: int = 1, map_index: int = -1) -> str:
+        """Return the log of a task, as the UI shows it, a line each, tracebacks as ``class: message``."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
-        lines = self.get(path, full_content=True)["content"]
-        return "\n".join(line if isinstance(line, str) else str(line.get("event")) for line in lines)
+        lines = self.get(path, full_content=True, map_index=map_index)["content"]
+        return "\n".join(_text_of(line) for line in lines)
+
+
+def _text_of(line: str | dict[str, Any]) -> str:
+    if isinstance(line, str):
+        return line
+    errors = [f"{error['exc_type']}: {error['exc_value']}" for error in line.get("error_detail") or ()]
+    return "\n".join([str(line.get("event")), *errors])
 
 
 def _raise_with_text(response: httpx.Response) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow import __version__ as airflow_version
@@ -16,13 +17,14 @@ from airflow import __version__ as airflow_version
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
-from tests.system.demo import DAG_ID, EXAMPLES, KEY, REGION, WAIT, order_cluster
+from tests.system.demo import DAG_ID, EXAMPLES, KEY, REGION, TRIGGER, WAIT, order_cluster
 
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif(airflow_version.startswith("2."), reason="the processes here are those of Airflow 3"),
 ]
 
+FROM_TRIGGER = "from_trigger"
 ROOT = Path(__file__).parents[2]
 DAY = 86400.0
 
@@ -39,6 +41,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, snowball: SnowballServer) 
     dags = home / "dags"
     dags.mkdir()
     shutil.copy(EXAMPLES / f"{DAG_ID}.py", dags)
+    shutil.copy(Path(__file__).with_name("dags") / f"{FROM_TRIGGER}.py", dags)
     settings = {
         "AIRFLOW__SNOWBALL__POKE_INTERVAL": "1",
         # How long a dead triggerer's waits stay its own; half a minute by default.
@@ -98,3 +101,45 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
     assert airflow.api.run_state(DAG_ID, run_id) == "success", airflow.api.log(DAG_ID, run_id, WAIT)
     assert wait()["try_number"] == 1
     assert len(airflow.api.xcom(DAG_ID, run_id, WAIT)) == 5
+
+
+def test_waits_begin_in_the_triggerer(airflow: AirflowProcesses, snowball: SnowballServer) -> None:
+    _, cluster_id = order_cluster(snowball.endpoint_url)
+    run_id = airflow.api.trigger(FROM_TRIGGER, {"cluster_id": cluster_id})
+
+    def tasks() -> dict[str, dict[str, Any]]:
+        return {each["task_id"]: each for each in airflow.api.task_instances(FROM_TRIGGER, run_id)}
+
+    def log_of(task_id: str, **more: Any) -> str:
+        return airflow.api.log(FROM_TRIGGER, run_id, task_id, **more)
+
+    until(lambda: tasks()["wait"]["state"] == "deferred", "the wait is deferred")
+    wait = tasks()["wait"]
+    assert wait["trigger"]["classpath"] == TRIGGER
+    assert (wait["pid"], wait["hostname"]) == (None, ""), "no worker has had this task"
+    snowball_clock.jump(5 * DAY)
+    until(lambda: airflow.api.run_state(FROM_TRIGGER, run_id) in ("success", "failed"), "the run has ended")
+    ended = tasks()
+    assert {task_id: each["state"] for task_id, each in ended.items()} == {
+        "order": "success",
+        "all_clusters": "success",
+        "wait": "success",
+        "use": "success",
+        "late": "failed",
+        "wrong_id": "failed",
+        "from_xcomarg": "success",
+        "from_xcom_pull": "success",
+        "mapped": "success",
+    }
+    jobs = airflow.api.xcom(FROM_TRIGGER, run_id, "wait")
+    assert [job["JobState"] for job in jobs] == ["WithCustomer"] * 5
+    assert airflow.api.xcom(FROM_TRIGGER, run_id, "use") == [job["JobId"] for job in jobs]
+    assert "AirflowSensorTimeout: Timed out after 5 seconds: 0 of 5 jobs at or past Complete" in log_of(
+        "late"
+    )
+    assert "cluster_id must be CID followed by a UUID" in log_of("wrong_id")
+    on_worker = "Begun on a worker in spite of start_from_trigger: "
+    assert on_worker not in log_of("wait")
+    assert f"{on_worker}an argument is neither a plain value nor a template" in log_of("from_xcomarg")
+    assert f"{on_worker}Airflow's triggerer answers xcom_pull only" in log_of("from_xcom_pull")
+    assert f"{on_worker}mapped tasks" in log_of("mapped", map_index=0)
