@@ -282,7 +282,8 @@ class TestParsing:
         assert {module for module in added if is_in(module, *HEAVY)} == set()
 
     def test_importing_adds_these_modules(self, added: set[str]) -> None:
-        assert {module for module in added if is_in(module, PACKAGE)} == OURS
+        # Where the package is installed, Airflow has read its metadata, and so the package, by then.
+        assert {module for module in added if is_in(module, PACKAGE)} | {PACKAGE} == OURS
         others = {module for module in added if not is_in(module, PACKAGE, *AIRFLOWS)}
         assert {module for module in others if module.partition(".")[0] not in STANDARD_LIBRARY} == set()
 
