@@ -28,11 +28,12 @@ class RateCap:
 
     def __init__(self, calls_per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval = 1.0 / calls_per_second
+        self._burst = max(_BURST_SECONDS, self._interval)
         self._clock = clock
         self._lock = threading.Lock()
         self._closed = threading.Event()
         #: When the next call would be due, had all gone out evenly (GCRA's theoretical arrival time).
-        self._due = clock() - _BURST_SECONDS
+        self._due = clock() - self._burst
 
     def __call__(self, **_: Any) -> None:
         """
@@ -47,7 +48,7 @@ class RateCap:
         """Take the next turn and return the seconds until it comes."""
         with self._lock:
             now = self._clock()
-            self._due = max(self._due, now - _BURST_SECONDS) + self._interval
+            self._due = max(self._due, now - self._burst) + self._interval
             return max(self._due - now, 0.0)
 
     def close(self) -> None:
