@@ -8,11 +8,11 @@ clock could not promise. The last entry is answered for ever.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from typing import Any
+
+from tests.integration.json_server import JsonServer
 
 CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
 PAGE = 100
@@ -50,7 +50,7 @@ Listing = Sequence[dict[str, Any]] | Error | tuple[Sequence[dict[str, Any]], Err
 
 
 @dataclass
-class ScriptedSnowball:
+class ScriptedSnowball(JsonServer):
     """
     The server, as a context manager.
 
@@ -61,44 +61,10 @@ class ScriptedSnowball:
 
     listings: Sequence[Listing]
     cluster: str | Error = "Pending"
-    calls: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> ScriptedSnowball:
-        script = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
-                operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-                with script._lock:
-                    status, answer = script._answer(operation, body)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/x-amz-json-1.1")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._lock = threading.Lock()
+    def __post_init__(self) -> None:
+        super().__init__()
         self._listing = -1
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where the server is."""
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def polls(self) -> int:
@@ -121,11 +87,11 @@ class ScriptedSnowball:
             }
         )
 
-    def _answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        self.calls.append(operation)
+    def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Answer by the script."""
         if operation == "DescribeCluster":
             if isinstance(self.cluster, Error):
-                return _error(self.cluster)
+                return error_answer(self.cluster)
             return 200, {"ClusterMetadata": {"ClusterId": body["ClusterId"], "ClusterState": self.cluster}}
         assert operation == "ListClusterJobs", operation
         start = int(body.get("NextToken", 0))
@@ -134,15 +100,16 @@ class ScriptedSnowball:
         listing = self.listings[min(self._listing, len(self.listings) - 1)]
         jobs, error = listing if isinstance(listing, tuple) else (listing, None)
         if isinstance(jobs, Error):
-            return _error(jobs)
+            return error_answer(jobs)
         size = body.get("MaxResults", PAGE)
         if error and start // size + 1 >= error.on_page:
-            return _error(error)
+            return error_answer(error)
         page: dict[str, Any] = {"JobListEntries": list(jobs[start : start + size])}
         if start + size < len(jobs):
             page["NextToken"] = str(start + size)
         return 200, page
 
 
-def _error(error: Error) -> tuple[int, dict[str, Any]]:
+def error_answer(error: Error) -> tuple[int, dict[str, Any]]:
+    """Return an error as it goes over the wire."""
     return error.status, {"__type": error.code, "message": error.message, "Message": error.message}
