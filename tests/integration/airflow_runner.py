@@ -50,6 +50,57 @@ def run_sensor(airflow_home: Path, arguments: dict[str, Any]) -> Outcome:
             file.unlink()
 
 
+@dataclass(frozen=True)
+class Run:
+    """
+    How a DAG run ended, by task id and map index, which is -1 for a task that is not mapped.
+
+    :param xcoms: what each task returned.
+    """
+
+    state: str
+    states: dict[tuple[str, int], str]
+    xcoms: dict[tuple[str, int], Any]
+
+
+def run_dag(airflow_home: Path, source: Path, conf: dict[str, Any] | None = None) -> Run:
+    """Run a DAG file's ``dag`` with ``dag.test()``."""
+    dag_file = airflow_home / "dags" / source.name
+    shutil.copy(source, dag_file)
+    try:
+        dag = _load(dag_file)
+        run = dag.test(run_conf=conf)
+    finally:
+        dag_file.unlink()
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+
+    model, decoded = _xcom_model()
+    with create_session() as session:
+        instances = session.query(TaskInstance).filter_by(dag_id=dag.dag_id, run_id=run.run_id).all()
+        rows = session.query(model).filter_by(dag_id=dag.dag_id, run_id=run.run_id, key="return_value").all()
+        return Run(
+            state=_text(run.state),
+            states={(ti.task_id, ti.map_index): _text(ti.state) for ti in instances},
+            xcoms={(row.task_id, row.map_index): decoded(row) for row in rows},
+        )
+
+
+def _text(state: Any) -> str:
+    return str(getattr(state, "value", state))
+
+
+def _xcom_model() -> tuple[Any, Any]:
+    """Return the table of XComs, and what decodes the value of a row."""
+    try:
+        from airflow.models.xcom import XComModel
+    except ImportError:  # Airflow 2.11, which decodes the value when it loads the row
+        from airflow.models.xcom import XCom
+
+        return XCom, operator.attrgetter("value")
+    return XComModel, XComModel.deserialize_value
+
+
 def _load(dag_file: Path) -> Any:
     spec = importlib.util.spec_from_file_location(dag_file.stem, dag_file)
     assert spec is not None
@@ -65,23 +116,14 @@ def _read(dag_id: str, run_id: str, errors: Path) -> Outcome:
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
-    try:
-        from airflow.models.xcom import XComModel
-
-        decoded = XComModel.deserialize_value
-    except ImportError:  # Airflow 2.11, which decodes the value when it loads the row
-        from airflow.models.xcom import XCom as XComModel
-
-        decoded = operator.attrgetter("value")
+    model, decoded = _xcom_model()
     with create_session() as session:
         ti = session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id, task_id="wait").one()
-        row = (
-            session.query(XComModel).filter_by(dag_id=dag_id, run_id=run_id, key="return_value").one_or_none()
-        )
+        row = session.query(model).filter_by(dag_id=dag_id, run_id=run_id, key="return_value").one_or_none()
         xcom = None if row is None else decoded(row)
         noted = errors.read_text().splitlines() if errors.exists() else []
         return Outcome(
-            state=str(getattr(ti.state, "value", ti.state)),
+            state=_text(ti.state),
             try_number=ti.try_number,
             xcom=xcom,
             errors=[(name, text) for name, text in map(json.loads, noted)],

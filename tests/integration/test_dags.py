@@ -1,0 +1,113 @@
+"""Whole DAGs through Airflow's own runner: mapping, rendering and handing on, and the example DAGs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.fleet_server import connection
+from tests.integration.airflow_runner import Run, run_dag
+from tests.integration.scripted_snowball import ScriptedSnowball, job, job_id
+
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+MODES = ["poke", "reschedule", "deferrable"]
+#: Two devices have arrived and one has not.
+JOBS = [job(1, "WithCustomer"), job(2, "WithCustomer"), job(3, "InTransitToCustomer")]
+ALL = [job_id(1), job_id(2), job_id(3)]
+ARRIVED = ALL[:2]
+
+
+@pytest.fixture(scope="module")
+def mapping(airflow_home: Path) -> Iterator[Run]:
+    with ScriptedSnowball([JOBS]) as snowball, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
+        yield run_dag(airflow_home, Path(__file__).with_name("dags") / "mapping.py")
+
+
+def ids(run: Run, task_id: str, map_index: int = -1) -> list[str]:
+    return [entry["JobId"] for entry in run.xcoms[task_id, map_index]]
+
+
+class TestMapping:
+    def test_a_list_is_filtered_and_portable(self, mapping: Run) -> None:
+        assert mapping.xcoms["list_arrived", -1] == [
+            {
+                "JobId": job_id(number),
+                "JobState": "WithCustomer",
+                "IsMaster": False,
+                "JobType": "LOCAL_USE",
+                "SnowballType": "EDGE",
+                "CreationDate": "2016-11-30T03:12:04+00:00",
+                "Description": f"node-{number:03d}",
+            }
+            for number in (1, 2)
+        ]
+
+    def test_a_task_is_mapped_over_the_list(self, mapping: Run) -> None:
+        assert [mapping.xcoms["copy", index] for index in (0, 1)] == ARRIVED
+        assert ("copy", 2) not in mapping.states
+
+    def test_the_operator_is_mapped_over_clusters(self, mapping: Run) -> None:
+        assert [ids(mapping, "list_each", index) for index in (0, 1)] == [ALL, ALL]
+
+    def test_a_wrong_cluster_fails_alone(self, mapping: Run) -> None:
+        assert [mapping.states["list_one_wrong", index] for index in (0, 1)] == ["success", "failed"]
+
+    def test_job_ids_come_from_another_task(self, mapping: Run) -> None:
+        assert ids(mapping, "wait_for_some") == ARRIVED
+
+    def test_a_wait_for_each_device(self, mapping: Run) -> None:
+        assert [ids(mapping, "wait_for_each_device", index) for index in (0, 1)] == [[one] for one in ARRIVED]
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_a_sensor_is_mapped_over_clusters(self, mode: str, mapping: Run) -> None:
+        assert [ids(mapping, f"wait_{mode}", index) for index in (0, 1)] == [ALL, ALL]
+
+    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize(("suffix", "end"), [("one_wrong", "failed"), ("softly", "skipped")])
+    def test_a_sensor_with_a_wrong_cluster_ends_alone(
+        self, mode: str, suffix: str, end: str, mapping: Run
+    ) -> None:
+        task_id = f"wait_{mode}_{suffix}"
+        assert [mapping.states[task_id, index] for index in (0, 1)] == ["success", end]
+
+
+def test_the_example_runs_to_its_end(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Ten days of simulated time, in which the devices stay, take 20 seconds.
+    with SnowballServer(speed=43200.0) as snowball:
+        client = boto3.client(
+            "snowball",
+            endpoint_url=snowball.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
+        address = client.create_address(
+            Address={"Name": "A", "Street1": "B", "City": "C", "StateOrProvince": "WA", "Country": "US",
+                     "PostalCode": "98101", "PhoneNumber": "555-0100"}
+        )  # fmt: skip
+        cluster = client.create_cluster(
+            JobType="LOCAL_USE",
+            SnowballType="EDGE",
+            ShippingOption="NEXT_DAY",
+            AddressId=address["AddressId"],
+            InitialClusterSize=5,
+        )
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(snowball.endpoint_url))
+        monkeypatch.setenv("AIRFLOW__SNOWBALL__POKE_INTERVAL", "0.5")
+        run = run_dag(
+            airflow_home,
+            EXAMPLES / "example_snowball_cluster_jobs.py",
+            {"cluster_id": cluster["ClusterId"], "min_jobs": 5},
+        )
+    assert run.state == "success"
+    listed = ids(run, "list_jobs")
+    assert len(listed) == 5
+    assert sorted(ids(run, "wait_for_devices")) == sorted(listed)
+    assert [run.xcoms["copy_to_device", index] for index in range(5)] == [
+        f"copying to the device of {each}, which is WithCustomer" for each in listed
+    ]
