@@ -71,8 +71,14 @@ __all__ = [
     "TaskDeferralError",
     "conf",
     "first_poke_of_this_try",
+    "is_made_from_mapped",
     "task_state_store",
 ]
+
+
+def is_made_from_mapped(operator: BaseOperator) -> bool:
+    """Tell whether a worker is making this task of a mapped one, so that no DAG is being parsed."""
+    return bool(getattr(operator, "_BaseOperator__from_mapped", False))
 
 
 def first_poke_of_this_try(context: Context) -> datetime | None:

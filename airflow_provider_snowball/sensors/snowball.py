@@ -22,6 +22,7 @@ from airflow_provider_snowball.compat import (
     TaskDeferralError,
     conf,
     first_poke_of_this_try,
+    is_made_from_mapped,
     task_state_store,
 )
 from airflow_provider_snowball.exceptions import exception_for
@@ -119,7 +120,9 @@ class ClusterJobsSensor(AwsParameters, BaseSensorOperator):
         self.ignore_cancelled = ignore_cancelled
         self.deferrable = deferrable or start_from_trigger
         self.max_blind_time = check_max_blind_time(max_blind_time)
-        self._check_literals()
+        # Of a mapped task, a worker judges them in execute(), where soft_fail and the like apply.
+        if not is_made_from_mapped(self):
+            self._check_literals()
         #: Where a wait that was to begin in the triggerer says why it did not, should a worker get it.
         self._why_on_worker = self._plan_start_from_trigger() if start_from_trigger else None
 
