@@ -433,6 +433,13 @@ class TestBackoff:
         assert max(delays) == HOUR
         assert set(delays[4:]) == {HOUR}
 
+    @pytest.mark.parametrize("number", range(10))
+    def test_max_wait_caps_the_jitter(self, number: int) -> None:
+        """1800 s and its jitter come before the step that is over the cap."""
+        delays = self.grow(max_wait=2000.0, subject=f"cluster CID{number}").delays
+        assert 1800 <= delays[2] <= 2000
+        assert set(delays[3:]) == {2000.0}
+
     def test_the_deadline_cuts_it(self) -> None:
         journey = self.grow(1000, timeout=DAY)
         assert journey.polls[-1] == pytest.approx(DAY)
