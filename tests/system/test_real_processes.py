@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,8 +37,31 @@ def snowball() -> Iterator[SnowballServer]:
         yield server
 
 
+class Metrics:
+    """What Airflow sends to a statsd server: the last value by name."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, str] = {}
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            name, _, value = self._socket.recv(4096).decode().partition(":")
+            self.last[name] = value.partition("|")[0]
+
+
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory, snowball: SnowballServer) -> Iterator[AirflowProcesses]:
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, snowball: SnowballServer, metrics: Metrics
+) -> Iterator[AirflowProcesses]:
     home = tmp_path_factory.mktemp("airflow")
     dags = home / "dags"
     dags.mkdir()
@@ -47,6 +72,9 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, snowball: SnowballServer) 
         # How long a dead triggerer's waits stay its own; half a minute by default.
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
         "AIRFLOW__SCHEDULER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port),
     }
     with AirflowProcesses(home, dags, settings) as processes:
         processes.api.create_connection(
@@ -103,7 +131,9 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
     assert len(airflow.api.xcom(DAG_ID, run_id, WAIT)) == 5
 
 
-def test_waits_begin_in_the_triggerer(airflow: AirflowProcesses, snowball: SnowballServer) -> None:
+def test_waits_begin_in_the_triggerer(
+    airflow: AirflowProcesses, snowball: SnowballServer, metrics: Metrics
+) -> None:
     _, cluster_id = order_cluster(snowball.endpoint_url)
     run_id = airflow.api.trigger(FROM_TRIGGER, {"cluster_id": cluster_id})
 
@@ -117,6 +147,9 @@ def test_waits_begin_in_the_triggerer(airflow: AirflowProcesses, snowball: Snowb
     wait = tasks()["wait"]
     assert wait["trigger"]["classpath"] == TRIGGER
     assert (wait["pid"], wait["hostname"]) == (None, ""), "no worker has had this task"
+    until(lambda: metrics.last.get("airflow.snowball.blind_seconds.aws_default.default") == "0.0", "a poll")
+    assert int(metrics.last["airflow.snowball.waits"]) > 0
+    assert "airflow.snowball.polls" in metrics.last
     snowball_clock.jump(5 * DAY)
     until(lambda: airflow.api.run_state(FROM_TRIGGER, run_id) in ("success", "failed"), "the run has ended")
     ended = tasks()
@@ -131,6 +164,7 @@ def test_waits_begin_in_the_triggerer(airflow: AirflowProcesses, snowball: Snowb
         "from_xcom_pull": "success",
         "mapped": "success",
     }
+    assert metrics.last["airflow.snowball.waits"] == "0"
     jobs = airflow.api.xcom(FROM_TRIGGER, run_id, "wait")
     assert [job["JobState"] for job in jobs] == ["WithCustomer"] * 5
     assert airflow.api.xcom(FROM_TRIGGER, run_id, "use") == [job["JobId"] for job in jobs]
