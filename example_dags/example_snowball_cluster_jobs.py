@@ -21,7 +21,6 @@ with DAG(
     start_date=datetime(2026, 1, 1),
     # The cluster, and how many devices were ordered for it.
     params={"cluster_id": "CID123e4567-e89b-12d3-a456-426655440000", "min_jobs": 5},
-    default_args={"aws_conn_id": "aws_default"},
     tags=["example", "snowball"],
 ) as dag:
     wait_for_devices = ClusterJobsSensor(

@@ -24,7 +24,7 @@ ARRIVED = ALL[:2]
 @pytest.fixture(scope="module")
 def mapping(airflow_home: Path) -> Iterator[Run]:
     with ScriptedSnowball([JOBS]) as snowball, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
+        patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", snowball.connection())
         yield run_dag(airflow_home, Path(__file__).with_name("dags") / "mapping.py")
 
 

@@ -436,7 +436,7 @@ class TestBackoff:
     @pytest.mark.parametrize("number", range(10))
     def test_max_wait_caps_the_jitter(self, number: int) -> None:
         """1800 s and its jitter come before the step that is over the cap."""
-        delays = self.grow(max_wait=2000.0, subject=f"cluster CID{number}").delays
+        delays = self.grow(max_wait=2000.0, source=ListClusterJobs(f"{CLUSTER[:-1]}{number}")).delays
         assert 1800 <= delays[2] <= 2000
         assert set(delays[3:]) == {2000.0}
 

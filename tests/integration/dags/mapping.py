@@ -23,7 +23,6 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1),
     params={"cluster_id": HERE},
-    default_args={"aws_conn_id": "snowball_test"},
 ) as dag:
 
     @task
