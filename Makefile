@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WHEEL_VENV := .venv-wheel
+BENCH_VENV := .venv-bench
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
 .PHONY: help test check lint types wheel test-wheel demo bench clean
@@ -11,7 +12,7 @@ help:
 	@echo "make demo   run the main job on a local emulator, with real Airflow processes"
 	@echo "make test   run the tests, but for those that start Airflow's own processes"
 	@echo "make check  what CI runs: lint, types, the wheel, and all tests against it"
-	@echo "make bench  measure, side by side with the peers"
+	@echo "make bench  measure, side by side with the peers (half an hour)"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
@@ -52,8 +53,15 @@ check: lint types test-wheel
 demo: $(VENV)/.installed
 	$(BIN)/python -m tests.system.demo
 
-bench: $(VENV)/.installed
-	$(BIN)/python -m benchmarks
+# In an environment of its own: the peers need aiobotocore, which holds botocore back.
+$(BENCH_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BENCH_VENV)/bin/python -m pip install --quiet --editable ".[emulator]" --group bench
+	touch $@
+
+bench: $(BENCH_VENV)/.installed
+	$(BENCH_VENV)/bin/python -m benchmarks $(BENCHMARKS)
 
 clean:
-	rm -rf $(VENV) $(WHEEL_VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache

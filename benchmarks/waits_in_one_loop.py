@@ -1,7 +1,8 @@
 """
 Hold N waits in one event loop, as a triggerer does, and print what that took as JSON.
 
-Run by :mod:`benchmarks.waits`, in a process of its own for each measurement.
+Run by :mod:`benchmarks.waits` and :mod:`benchmarks.throttled`, in a process of its own for each
+measurement.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ import gc
 import json
 import logging
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import structlog
 
 from tests.fleet_server import FleetServer, cluster_id, connection
 
-_CONN = "fleet"
-_PER_CLUSTER = 10
-_STEADY = 20.0
-_GIVE_UP = 300.0
+CONN = "fleet"
+PER_CLUSTER = 10
+_GIVE_UP = 600.0
 
 
 class Heard:
@@ -53,11 +54,17 @@ class Heard:
 
 
 class Ticker:
-    """Measures for how long the loop was blocked at most."""
+    """Measures, while it is entered, for how long the loop was blocked at most."""
 
     def __init__(self) -> None:
         self.longest = 0.0
+
+    def __enter__(self) -> Self:
         self._task = asyncio.create_task(self._tick())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._task.cancel()
 
     async def _tick(self) -> None:
         while True:
@@ -65,23 +72,18 @@ class Ticker:
             await asyncio.sleep(0.01)
             self.longest = max(self.longest, time.perf_counter() - began - 0.01)
 
-    def take(self) -> float:
-        """Return the longest block so far, and begin anew."""
-        longest, self.longest = self.longest, 0.0
-        return longest
-
 
 def ours(number: int, interval: float) -> Any:
     """Return a trigger of ours, as a triggerer rebuilds it after a restart: its first poll is due."""
     from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
 
     return ClusterJobsTrigger(
-        cluster_id=cluster_id(number // _PER_CLUSTER),
+        cluster_id=cluster_id(number // PER_CLUSTER),
         target_state="WithCustomer",
         started_at=datetime.now(UTC).isoformat(),
         timeout=86400.0,
         poke_interval=interval,
-        aws_conn_id=_CONN,
+        aws_conn_id=CONN,
     )
 
 
@@ -90,7 +92,7 @@ def peer(number: int, interval: float) -> Any:
     from benchmarks.peer import PeerTrigger
 
     return PeerTrigger(
-        cluster_id=cluster_id(number // _PER_CLUSTER), waiter_delay=int(interval), aws_conn_id=_CONN
+        cluster_id=cluster_id(number // PER_CLUSTER), waiter_delay=int(interval), aws_conn_id=CONN
     )
 
 
@@ -100,43 +102,71 @@ KINDS: dict[str, tuple[Callable[[int, float], Any], str]] = {
 }
 
 
-async def measure(kind: str, waits: int, interval: float, port: int) -> dict[str, float]:
-    """Measure one kind of trigger."""
-    make, beginning = KINDS[kind]
-    server = FleetServer(port)
+class Crowd:
+    """
+    Many waits of one kind in the running event loop.
+
+    :param kind: a key of KINDS.
+    :param interval: seconds between two polls.
+    """
+
+    def __init__(self, kind: str, waits: int, interval: float, server: FleetServer) -> None:
+        self.waits = waits
+        self._make, beginning = KINDS[kind]
+        self._interval = interval
+        self._server = server
+        self._tasks: list[asyncio.Task[str]] = []
+        # Importing Airflow sets its logging up, so that listening comes after.
+        self._warm_up = self._make(10**9, interval)
+        self.heard = Heard(beginning)
+
+    async def warm_up(self) -> None:
+        """Pay what is paid once for a process, such as imports and botocore's data."""
+        self.heard.attach()
+        await asyncio.to_thread(self._server.change, state="WithCustomer")
+        await _run(self._warm_up)
+        await asyncio.to_thread(self._server.change, state="InTransitToCustomer")
+        self.heard.count = 0
+        gc.collect()
+
+    async def begin(self, give_up: float = _GIVE_UP) -> float:
+        """Begin all waits, and return the seconds until each has polled once."""
+        began = time.perf_counter()
+        for number in range(self.waits):
+            self._tasks.append(asyncio.create_task(_run(self._make(number, self._interval))))
+            await asyncio.sleep(0)
+        while self.heard.count < self.waits and time.perf_counter() - began < give_up:
+            await asyncio.sleep(0.005)
+        return time.perf_counter() - began
+
+    async def end(self) -> tuple[float, int]:
+        """Let all jobs reach the target; return the seconds until the last wait fired, and how many did."""
+        await asyncio.to_thread(self._server.change, state="WithCustomer")
+        changed = time.perf_counter()
+        ended = await asyncio.wait_for(asyncio.gather(*self._tasks), _GIVE_UP)
+        return time.perf_counter() - changed, sum(status in ("done", "success") for status in ended)
+
+    async def calls(self) -> int:
+        """Return how many calls the server has had."""
+        return (await asyncio.to_thread(self._server.counts))["calls"]
+
+
+async def at_ease(kind: str, waits: int, interval: float, port: int) -> dict[str, float]:
+    """Measure one kind of wait from the first poll to the last event, on a server that always answers."""
     process = psutil.Process()
-
-    # What is paid once for a process, imports and botocore's data, is paid before the measurement.
-    server.change(state="WithCustomer")
-    warm_up = make(10**9, interval)
-    # Importing Airflow sets its logging up, so that this comes after.
-    heard = Heard(beginning)
-    heard.attach()
-    await _run(warm_up)
-    server.change(state="InTransitToCustomer")
-    heard.count = 0
-    gc.collect()
-    rss, calls = process.memory_info().rss, server.counts()["calls"]
-    ticker = Ticker()
-    await asyncio.sleep(0.1)
-    ticker.take()
-
-    began = time.perf_counter()
-    tasks = []
-    for number in range(waits):
-        tasks.append(asyncio.create_task(_run(make(number, interval))))
-        await asyncio.sleep(0)
-    while heard.count < waits and time.perf_counter() - began < _GIVE_UP:
-        await asyncio.sleep(0.005)
+    crowd = Crowd(kind, waits, interval, FleetServer(port))
+    await crowd.warm_up()
+    rss, calls = process.memory_info().rss, await crowd.calls()
+    with Ticker() as ticker:
+        first_polls = await crowd.begin()
     found: dict[str, float] = {
-        "polled": heard.count,
-        "first_polls_s": time.perf_counter() - began,
-        "block_start_ms": ticker.take() * 1e3,
+        "polled": crowd.heard.count,
+        "first_polls_s": first_polls,
+        "block_start_ms": ticker.longest * 1e3,
     }
     await asyncio.sleep(interval / 2)
-    ticker.take()
-    cpu = process.cpu_times()
-    await asyncio.sleep(_STEADY)
+    cpu, calls_then = process.cpu_times(), await crowd.calls()
+    await asyncio.sleep(2 * interval)
     after = process.cpu_times()
     used = after.user + after.system - cpu.user - cpu.system
     found |= {
@@ -144,19 +174,36 @@ async def measure(kind: str, waits: int, interval: float, port: int) -> dict[str
         "rss_mb": process.memory_info().rss / 2**20,
         "threads": process.num_threads(),
         "sockets": len(process.net_connections("tcp")),
-        "cpu_ms_a_poll": used / (waits * _STEADY / interval) * 1e3,
-        "calls": await asyncio.to_thread(lambda: server.counts()["calls"]) - calls,
+        # Of each look that a wait gets, whoever made the call for it.
+        "cpu_ms_a_poll": used / (2 * waits) * 1e3,
+        "calls_an_interval": (await crowd.calls() - calls_then) / 2,
+        "calls": await crowd.calls() - calls,
     }
-    await asyncio.to_thread(lambda: server.change(state="WithCustomer"))
-    changed = time.perf_counter()
-    ended = await asyncio.wait_for(asyncio.gather(*tasks), _GIVE_UP)
-    found |= {
-        "to_last_fired_s": time.perf_counter() - changed,
-        "fired": sum(status in ("done", "success") for status in ended),
-        "block_later_ms": ticker.take() * 1e3,
-        "peak_rss_mb": _peak_rss_mb(),
+    with Ticker() as ticker:
+        found["to_last_fired_s"], found["fired"] = await crowd.end()
+    return found | {
+        "block_end_ms": ticker.longest * 1e3,
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-    return found
+
+
+async def throttled(kind: str, waits: int, interval: float, port: int) -> dict[str, float]:
+    """Measure for 90 seconds what reaches a server that throttles at five calls a second."""
+    server = FleetServer(port)
+    crowd = Crowd(kind, waits, interval, server)
+    await crowd.warm_up()
+    await asyncio.to_thread(server.change, throttle=5.0)
+    before = await asyncio.to_thread(server.counts)
+    began = time.perf_counter()
+    first_polls = await crowd.begin(give_up=90.0)
+    await asyncio.sleep(max(90.0 - (time.perf_counter() - began), 0.0))
+    after = await asyncio.to_thread(server.counts)
+    return {
+        "calls": after["calls"] - before["calls"],
+        "throttled": after["throttled"] - before["throttled"],
+        "polled": crowd.heard.count,
+        "first_polls_s": first_polls,
+    }
 
 
 async def _run(trigger: Any) -> str:
@@ -165,13 +212,10 @@ async def _run(trigger: Any) -> str:
     raise RuntimeError("the trigger ended without an event")
 
 
-def _peak_rss_mb() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 if __name__ == "__main__":
-    _kind, _waits, _interval, _port = sys.argv[1:]
+    _measure, _kind, _waits, _interval, _port = sys.argv[1:]
     os.environ["AIRFLOW_CONN_FLEET"] = connection(f"http://127.0.0.1:{_port}", retries=True)
-    print(json.dumps(asyncio.run(measure(_kind, int(_waits), float(_interval), int(_port)))))
+    _measurement = {"at_ease": at_ease, "throttled": throttled}[_measure]
+    print(json.dumps(asyncio.run(_measurement(_kind, int(_waits), float(_interval), int(_port)))), flush=True)
+    # What still waits, and the threads of what was measured, need no orderly end.
+    os._exit(0)

@@ -148,7 +148,7 @@ def test_waits_begin_in_the_triggerer(
     assert wait["trigger"]["classpath"] == TRIGGER
     assert (wait["pid"], wait["hostname"]) == (None, ""), "no worker has had this task"
     until(lambda: metrics.last.get("airflow.snowball.blind_seconds.aws_default.default") == "0.0", "a poll")
-    assert int(metrics.last["airflow.snowball.waits"]) > 0
+    until(lambda: int(metrics.last["airflow.snowball.waits"]) > 0, "the waits are counted")
     assert "airflow.snowball.polls" in metrics.last
     snowball_clock.jump(5 * DAY)
     until(lambda: airflow.api.run_state(FROM_TRIGGER, run_id) in ("success", "failed"), "the run has ended")
@@ -171,6 +171,13 @@ def test_waits_begin_in_the_triggerer(
     assert "AirflowSensorTimeout: Timed out after 5 seconds: 0 of 5 jobs at or past Complete" in log_of(
         "late"
     )
+    # They shared their polls, and each told its own log.
+    for task_id, target, other in (
+        ("wait", "WithCustomer", "Complete"),
+        ("late", "Complete", "WithCustomer"),
+    ):
+        assert f"0 of 5 jobs at or past {target} (" in log_of(task_id)
+        assert f"jobs at or past {other}" not in log_of(task_id)
     assert "cluster_id must be CID followed by a UUID" in log_of("wrong_id")
     on_worker = "Begun on a worker in spite of start_from_trigger: "
     assert on_worker not in log_of("wait")
