@@ -30,10 +30,10 @@ _GIVE_UP = 600.0
 
 
 class Heard:
-    """Counts the log lines with which a wait tells what its first poll brought."""
+    """Knows the asyncio tasks that have logged the line with which a wait tells what a poll brought."""
 
     def __init__(self, beginning: str) -> None:
-        self.count = 0
+        self.tasks: set[object] = set()
         self._beginning = beginning
 
     def attach(self) -> None:
@@ -50,7 +50,8 @@ class Heard:
         logging.root.setLevel(logging.INFO)
 
     def _hear(self, text: str) -> None:
-        self.count += text.startswith(self._beginning)
+        if text.startswith(self._beginning):
+            self.tasks.add(asyncio.current_task())
 
 
 class Ticker:
@@ -126,7 +127,7 @@ class Crowd:
         await asyncio.to_thread(self._server.change, state="WithCustomer")
         await _run(self._warm_up)
         await asyncio.to_thread(self._server.change, state="InTransitToCustomer")
-        self.heard.count = 0
+        self.heard.tasks.clear()
         gc.collect()
 
     async def begin(self, give_up: float = _GIVE_UP) -> float:
@@ -135,7 +136,7 @@ class Crowd:
         for number in range(self.waits):
             self._tasks.append(asyncio.create_task(_run(self._make(number, self._interval))))
             await asyncio.sleep(0)
-        while self.heard.count < self.waits and time.perf_counter() - began < give_up:
+        while len(self.heard.tasks) < self.waits and time.perf_counter() - began < give_up:
             await asyncio.sleep(0.005)
         return time.perf_counter() - began
 
@@ -160,7 +161,7 @@ async def at_ease(kind: str, waits: int, interval: float, port: int) -> dict[str
     with Ticker() as ticker:
         first_polls = await crowd.begin()
     found: dict[str, float] = {
-        "polled": crowd.heard.count,
+        "polled": len(crowd.heard.tasks),
         "first_polls_s": first_polls,
         "block_start_ms": ticker.longest * 1e3,
     }
@@ -201,7 +202,7 @@ async def throttled(kind: str, waits: int, interval: float, port: int) -> dict[s
     return {
         "calls": after["calls"] - before["calls"],
         "throttled": after["throttled"] - before["throttled"],
-        "polled": crowd.heard.count,
+        "polled": len(crowd.heard.tasks),
         "first_polls_s": first_polls,
     }
 
