@@ -15,7 +15,11 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from .models import Cluster, Job, SnowballBackend, all_backends, snowball_clock
+from . import links
+from .clusters import Cluster
+from .documents import fetch
+from .jobs import Job
+from .models import SnowballBackend, all_backends, snowball_clock
 
 __all__ = ["PREFIX", "with_control"]
 
@@ -36,12 +40,14 @@ _ROUTES = Map(
 
 
 def with_control(app: Wsgi) -> Wsgi:
-    """Serve the control endpoints, and leave everything else to ``app``."""
+    """Serve the control endpoints and the files behind links, and leave everything else to ``app``."""
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not str(environ.get("PATH_INFO", "")).startswith(PREFIX):
+        path = str(environ.get("PATH_INFO", ""))
+        if not path.startswith(PREFIX):
             return app(environ, start_response)
-        return _respond(Request(environ))(environ, start_response)
+        respond = _respond_with_file if path.startswith(links.PATH) else _respond
+        return respond(Request(environ))(environ, start_response)
 
     return dispatch
 
@@ -59,6 +65,11 @@ def _respond(request: Request) -> Response:
     except (TypeError, ValueError) as error:
         status, answer = 400, {"error": str(error)}
     return Response(json.dumps(answer), status, content_type="application/json")
+
+
+def _respond_with_file(request: Request) -> Response:
+    status, headers, body = fetch(request.method, request.url)
+    return Response(body, status, headers)
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -91,7 +102,7 @@ def _set_clock(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _get_jobs() -> dict[str, Any]:
-    return {"jobs": [_described(b, job) for b in all_backends() for job in list(b.jobs.values())]}
+    return {"jobs": [_described(b, job) for b in all_backends() for job in b.known_jobs()]}
 
 
 def _get_job(job_id: str) -> dict[str, Any]:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.model import OperationModel, ServiceModel
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
+from .documents import Answer, fetch
 from .models import SnowballBackend, snowball_backends
 from .validation import validate
 
-__all__ = ["SnowballResponse"]
+__all__ = ["SnowballResponse", "serve_file"]
 
 #: Members of the requests that create something which the backend takes by name.
-_BY_NAME = ("JobType", "ClusterId", "SnowballType", "Description", "InitialClusterSize")
+_BY_NAME = (
+    "JobType",
+    "ClusterId",
+    "SnowballType",
+    "Description",
+    "InitialClusterSize",
+    "ForceCreateJobs",
+    "LongTermPricingIds",
+)
 
 
 @cache
@@ -69,6 +79,12 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
     def _details(self, params: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in params.items() if name not in _BY_NAME}
 
+    @property
+    def _base_url(self) -> str:
+        """Scheme and host under which the client reached the service: links lead there, too."""
+        parts = urlsplit(self.uri)
+        return f"{parts.scheme}://{parts.netloc}"
+
     def cancel_cluster(self) -> EmptyResult:
         self.snowball_backend.cancel_cluster(self._params()["ClusterId"])
         return EmptyResult()
@@ -88,6 +104,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
             snowball_type=params["SnowballType"],
             description=params.get("Description"),
             initial_cluster_size=params.get("InitialClusterSize"),
+            force_create_jobs=params.get("ForceCreateJobs", False),
             details=self._details(params),
         )
         return ActionResult({"ClusterId": cluster_id, "JobListEntries": jobs})
@@ -103,12 +120,43 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
         )
         return ActionResult({"JobId": job_id})
 
+    def create_return_shipping_label(self) -> ActionResult:
+        # Its ShippingOption shows nowhere.
+        status = self.snowball_backend.create_return_shipping_label(self._params()["JobId"])
+        return ActionResult({"Status": status})
+
+    def describe_address(self) -> ActionResult:
+        return ActionResult({"Address": self.snowball_backend.describe_address(self._params()["AddressId"])})
+
+    def describe_addresses(self) -> ActionResult:
+        addresses, token = self.snowball_backend.describe_addresses(**_paging(self._params()))
+        return ActionResult({"Addresses": addresses, **_next(token)})
+
     def describe_cluster(self) -> ActionResult:
         metadata = self.snowball_backend.describe_cluster(self._params()["ClusterId"])
         return ActionResult({"ClusterMetadata": metadata})
 
     def describe_job(self) -> ActionResult:
-        return ActionResult({"JobMetadata": self.snowball_backend.describe_job(self._params()["JobId"])})
+        job_id = self._params()["JobId"]
+        metadata = self.snowball_backend.describe_job(job_id, self._base_url)
+        parts = self.snowball_backend.describe_parts(job_id, self._base_url)
+        return ActionResult({"JobMetadata": metadata, **({"SubJobMetadata": parts} if parts else {})})
+
+    def describe_return_shipping_label(self) -> ActionResult:
+        job_id = self._params()["JobId"]
+        return ActionResult(self.snowball_backend.describe_return_shipping_label(job_id, self._base_url))
+
+    def get_job_manifest(self) -> ActionResult:
+        uri = self.snowball_backend.get_job_manifest(self._params()["JobId"], self._base_url)
+        return ActionResult({"ManifestURI": uri})
+
+    def get_job_unlock_code(self) -> ActionResult:
+        return ActionResult(
+            {"UnlockCode": self.snowball_backend.get_job_unlock_code(self._params()["JobId"])}
+        )
+
+    def get_snowball_usage(self) -> ActionResult:
+        return ActionResult(self.snowball_backend.get_snowball_usage())
 
     def list_cluster_jobs(self) -> ActionResult:
         params = self._params()
@@ -122,6 +170,26 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
     def list_jobs(self) -> ActionResult:
         jobs, token = self.snowball_backend.list_jobs(**_paging(self._params()))
         return ActionResult({"JobListEntries": jobs, **_next(token)})
+
+    def update_cluster(self) -> EmptyResult:
+        changes = self._params()
+        self.snowball_backend.update_cluster(changes.pop("ClusterId"), changes)
+        return EmptyResult()
+
+    def update_job(self) -> EmptyResult:
+        changes = self._params()
+        self.snowball_backend.update_job(changes.pop("JobId"), changes)
+        return EmptyResult()
+
+    def update_job_shipment_state(self) -> EmptyResult:
+        params = self._params()
+        self.snowball_backend.update_job_shipment_state(params["JobId"], params["ShipmentState"])
+        return EmptyResult()
+
+
+def serve_file(request: Any, full_url: str, headers: Any) -> Answer:  # noqa: ARG001 - moto's signature
+    """Answer a request for a link that a response has handed out."""
+    return fetch(request.method, full_url)
 
 
 def _paging(params: dict[str, Any]) -> dict[str, Any]:

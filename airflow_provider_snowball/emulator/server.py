@@ -147,6 +147,8 @@ class SnowballServer:
         while not self._stopping.wait(_WATCH_INTERVAL):
             for backend in all_backends():
                 for news in backend.news():
+                    if news.previous is None:
+                        continue
                     cluster = news.job.cluster
                     log.info(
                         "%s%s: %s -> %s (day %.1f)",

@@ -10,79 +10,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from snowball_calls import (
+    ABSENT,
+    BAD_TOKEN,
+    CANNOT_BE_FOUND,
+    UUID,
+    WRONG_INPUT,
+    WRONG_STATE,
+    backend,
+    cluster_state,
+    create_address,
+    create_cluster,
+    create_job,
+    fails,
+    ids_of,
+    jobs_of,
+    states_of,
+)
 
-from airflow_provider_snowball.emulator import SnowballBackend, snowball_backends, snowball_clock
+from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.lifecycle import PATHS, JobType
-
-ACCOUNT = "123456789012"
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-ABSENT = "123e4567-e89b-12d3-a456-426655440000"
-BAD_TOKEN = (
-    "The NextToken string was altered unexpectedly, and the operation has stopped. "
-    "Run the operation without changing the NextToken string, and try again."
-)
-CANNOT_BE_FOUND = (
-    "The specified resource can't be found: {}. "
-    "Check the information you provided in your last request, and try again."
-)
-WRONG_STATE = (
-    "The action can't be performed because the job's current state doesn't allow that action "
-    "to be performed: {}."
-)
-WRONG_INPUT = "Job or cluster creation failed. One or more inputs were invalid: {}."
-
-
-def backend(region: str = "us-east-1", account: str = ACCOUNT) -> SnowballBackend:
-    return snowball_backends[account][region]
-
-
-def create_address(client: Any) -> str:
-    return client.create_address(Address={"Name": "A. N. Other", "Street1": "1 Main St", "City": "Seattle"})[
-        "AddressId"
-    ]
-
-
-def create_cluster(client: Any, size: int | None = 5, **members: Any) -> str:
-    wanted = {
-        "JobType": "LOCAL_USE",
-        "AddressId": create_address(client),
-        "SnowballType": "EDGE",
-        "ShippingOption": "SECOND_DAY",
-    } | members
-    if size is not None:
-        wanted["InitialClusterSize"] = size
-    return client.create_cluster(**wanted)["ClusterId"]
-
-
-def create_job(client: Any, job_type: str, **members: Any) -> str:
-    return client.create_job(
-        JobType=job_type, AddressId=create_address(client), ShippingOption="STANDARD", **members
-    )["JobId"]
-
-
-def jobs_of(client: Any, cluster_id: str) -> list[dict[str, Any]]:
-    return client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
-
-
-def ids_of(client: Any, cluster_id: str) -> list[str]:
-    return [job["JobId"] for job in jobs_of(client, cluster_id)]
-
-
-def states_of(client: Any, cluster_id: str) -> list[str]:
-    return [job["JobState"] for job in jobs_of(client, cluster_id)]
-
-
-def cluster_state(client: Any, cluster_id: str) -> str:
-    return client.describe_cluster(ClusterId=cluster_id)["ClusterMetadata"]["ClusterState"]
-
-
-def fails(call: Callable[..., Any], **params: Any) -> dict[str, Any]:
-    with pytest.raises(ClientError) as failure:
-        call(**params)
-    assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    assert failure.value.response["ResponseMetadata"]["RetryAttempts"] == 0
-    return failure.value.response
 
 
 def test_boto3_speaks_json(client: Any) -> None:
@@ -189,21 +136,32 @@ def test_initial_size_is_the_quorum(client: Any) -> None:
     assert states_of(client, cluster_id) == ["WithCustomer"] * 2
 
 
-def test_node_ordered_later_starts_at_once(client: Any) -> None:
+def test_replacement_of_a_node_is_listed_a_while_after_it_was_ordered(client: Any) -> None:
     cluster_id = create_cluster(client)
+    broken = ids_of(client, cluster_id)[2]
     snowball_clock.jump("6d")
+    backend().set_state(broken, "Cancelled")
     job_id = client.create_job(ClusterId=cluster_id)["JobId"]
-    assert states_of(client, cluster_id) == ["WithCustomer"] * 5 + ["New"]
+    # It can be described at once, as its id is known; listings take ten minutes to have it.
+    assert client.describe_job(JobId=job_id)["JobMetadata"]["JobState"] == "New"
+    snowball_clock.jump("9m")
+    assert job_id not in ids_of(client, cluster_id)
+    assert job_id not in [job["JobId"] for job in client.list_jobs()["JobListEntries"]]
+    snowball_clock.jump("1m")
+    assert ids_of(client, cluster_id)[5] == job_id
+    assert client.list_jobs()["JobListEntries"][5]["JobId"] == job_id
+    assert states_of(client, cluster_id)[2:] == ["Cancelled", "WithCustomer", "WithCustomer", "New"]
     snowball_clock.jump("6d")
-    assert client.describe_job(JobId=job_id)["JobMetadata"]["JobState"] == "WithCustomer"
+    assert states_of(client, cluster_id)[5] == "WithCustomer"
+    assert cluster_state(client, cluster_id) == "InUse"
 
 
 @pytest.mark.parametrize("job_type", list(JobType))
 def test_jobs_walk_through_their_lifecycle(client: Any, job_type: JobType) -> None:
     job_id = create_job(client, job_type)
     seen = []
-    for _ in range(30 * 24):
-        # Not over the wire each time: that is 700 requests.
+    for _ in range(40 * 24):
+        # Not over the wire each time: that is a thousand requests.
         state = backend().describe_job(job_id)["JobState"]
         if state not in seen:
             seen.append(state)
@@ -269,7 +227,8 @@ def test_transitions_are_told_once_and_in_order(client: Any) -> None:
     job_id = ids_of(client, cluster_id)[0]
     job = backend().jobs[job_id]
     now = snowball_clock.now()
-    assert job.news(now) == []
+    (created,) = job.news(now)
+    assert (created.previous, created.state, created.at) == (None, "New", now)
     states = [t.state for t in job.news(now + 6 * 86400)]
     assert states == [state.value for state in PATHS[JobType.LOCAL_USE][1:7]]
     assert job.news(now + 6 * 86400) == []
@@ -533,8 +492,8 @@ def test_tokens_are_good_for_their_own_listing_only(client: Any) -> None:
 @pytest.mark.parametrize(
     ("operation", "params"),
     [
-        ("get_snowball_usage", {}),
-        ("get_job_manifest", {"JobId": f"JID{ABSENT}"}),
+        ("list_compatible_images", {}),
+        ("get_software_updates", {"JobId": f"JID{ABSENT}"}),
         ("list_long_term_pricing", {}),
     ],
 )

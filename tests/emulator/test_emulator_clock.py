@@ -122,7 +122,7 @@ PLAN = Plan([("New", "1h"), ("Listing", 0), ("Pending", "2h"), ("Shipped", None)
 )
 def test_state_of_a_plan(hours: float, state: str, entered: list[str]) -> None:
     assert PLAN.state_at(hours * HOUR) == state
-    assert [name for _, name in PLAN.entered_by(hours * HOUR)] == entered
+    assert [name for at, name in PLAN.timeline() if at <= hours * HOUR] == entered
 
 
 def test_plan_survives_its_own_form() -> None:
