@@ -110,14 +110,12 @@ def _get_job(job_id: str) -> dict[str, Any]:
 
 
 def _set_job(job_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    _only(body, "state", "plan")
+    _only(body, *_JOB_CHANGES)
     if len(body) != 1:
-        raise BadRequest("The body takes one of state, plan")
+        raise BadRequest(f"The body takes one of {', '.join(_JOB_CHANGES)}")
     backend, job = _find_job(job_id)
-    if "state" in body:
-        backend.set_state(job_id, body["state"])
-    else:
-        backend.set_plan(job_id, [(state, took) for state, took in body["plan"]])
+    ((change, value),) = body.items()
+    _JOB_CHANGES[change](backend, job_id, value)
     return _described(backend, job)
 
 
@@ -153,6 +151,19 @@ def _described(backend: SnowballBackend, job: Job) -> dict[str, Any]:
         "plan": [list(step) for step in job.plan.steps()],
     }
 
+
+#: What can be changed of a job, each with how its value is applied.
+_JOB_CHANGES: dict[str, Callable[[SnowballBackend, str, Any], None]] = {
+    "state": lambda backend, job_id, state: backend.set_state(job_id, state),
+    "plan": lambda backend, job_id, plan: backend.set_plan(job_id, [(state, took) for state, took in plan]),
+    "delay": lambda backend, job_id, delay: backend.delay(job_id, **delay),
+    "hold": lambda backend, job_id, state: backend.hold(job_id, state),
+    "cancel_in": lambda backend, job_id, state: backend.cancel_in(job_id, state),
+    "send_on": lambda backend, job_id, _: backend.send_on(job_id),
+    "objects": lambda backend, job_id, objects: backend.set_objects(job_id, objects),
+    "failed_objects": lambda backend, job_id, failed: backend.fail_objects(job_id, failed),
+    "parts": lambda backend, job_id, count: backend.set_parts(job_id, count),
+}
 
 _HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
     "get_clock": _get_clock,

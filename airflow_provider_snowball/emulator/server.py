@@ -13,8 +13,15 @@ Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with 
 ``GET /_snowball/jobs``, ``GET /_snowball/jobs/JID…``
     Every job of every account and region, or one: its state, the journey so far, its plan.
 ``POST /_snowball/jobs/JID…``
+    One of these, each a method of :class:`.store.Store`:
     ``{"state": "WithCustomer"}`` pins a state, also one that AWS does not know;
-    ``{"plan": [["InTransitToCustomer", "2d"], ["Cancelled", null]]}`` replaces what is to come.
+    ``{"plan": [["InTransitToCustomer", "2d"], ["Cancelled", null]]}`` replaces what is to come;
+    ``{"delay": {"by": "20d", "state": "PreparingAppliance"}}`` makes it lag (by default where it is);
+    ``{"hold": "WithCustomer"}`` keeps it there until ``{"send_on": true}`` or UpdateJobShipmentState;
+    ``{"cancel_in": "InProgress"}`` lets AWS cancel it at the end of that;
+    ``{"objects": {"a.jpg": 1024}}`` says what its device carries, in bytes;
+    ``{"failed_objects": 3}`` or ``{"failed_objects": {"a.jpg": "reason"}}`` lets some of that fail;
+    ``{"parts": 3}`` spreads an export over so many devices.
 ``POST /_snowball/clusters/CID…/jobs``
     ``{"count": 250}`` adds as many nodes, beyond AWS's limit of 16.
 ``POST /moto-api/reset``

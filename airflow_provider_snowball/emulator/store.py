@@ -301,13 +301,13 @@ class Store:
         Say what a device carries: the size in bytes of each object, by its key.
 
         :raises InvalidResourceException: if there is no such job.
-        :raises ValueError: if a size is negative.
+        :raises ValueError: if a size is no number of bytes.
         """
         job = self.job(job_id)
-        if wrong := [key for key, size in objects.items() if size < 0]:
+        if wrong := [key for key, size in objects.items() if not isinstance(size, int) or size < 0]:
             raise ValueError(f"The size of an object is a number of bytes, which that of {wrong[0]} is not")
         bucket = buckets_of(job.details.get("Resources"))[0]
-        self._load(job, Cargo.of(CargoObject(bucket, key, int(size)) for key, size in objects.items()))
+        self._load(job, Cargo.of(CargoObject(bucket, key, size) for key, size in objects.items()))
 
     def fail_objects(self, job_id: str, failed: int | Mapping[str, str]) -> None:
         """

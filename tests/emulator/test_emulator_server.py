@@ -164,6 +164,37 @@ def test_jobs_are_controlled(server: SnowballServer) -> None:
     assert sum(len(page["JobListEntries"]) for page in pages) == 253
 
 
+def test_bad_days_are_ordered_over_http(server: SnowballServer) -> None:
+    client = client_of(server.endpoint_url)
+    address_id = client.create_address(Address={"Street1": "1 Main St"})["AddressId"]
+    laggard, lost, kept, export_id = (
+        client.create_job(JobType=job_type, AddressId=address_id, ShippingOption="EXPRESS")["JobId"]
+        for job_type in ("IMPORT", "IMPORT", "IMPORT", "EXPORT")
+    )
+
+    def change(job_id: str, **body: Any) -> dict[str, Any]:
+        status, described = control(server, f"/_snowball/jobs/{job_id}", body)
+        assert status == 200, described
+        return described
+
+    change(laggard, delay={"by": "20d", "state": "PreparingAppliance"})
+    change(laggard, objects={"a.jpg": 1, "b.jpg": 2})
+    change(laggard, failed_objects={"b.jpg": "Too long a name"})
+    change(lost, cancel_in="InProgress")
+    change(kept, hold="WithCustomer")
+    change(export_id, parts=3)
+    assert change(laggard, delay={"by": "1h"})["plan"][0][0] == "New"
+    control(server, "/_snowball/clock", {"jump": "50d"})
+    states = {job["job_id"]: job["state"] for job in control(server, "/_snowball/jobs")[1]["jobs"]}
+    assert [states[each] for each in (laggard, lost, kept)] == ["Complete", "Cancelled", "WithCustomer"]
+    assert change(kept, send_on=True)["state"] == "InTransitToAWS"
+    assert len(client.describe_job(JobId=export_id)["SubJobMetadata"]) == 3
+    logs = client.describe_job(JobId=laggard)["JobMetadata"]["JobLogInfo"]
+    assert logs["JobFailureLogURI"].startswith(f"{server.endpoint_url}/_snowball/files/")
+    with urllib.request.urlopen(logs["JobFailureLogURI"], timeout=5) as response:
+        assert response.read() == b"Bucket,Key,Size,Error\nno-bucket-was-named,b.jpg,2,Too long a name\n"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
@@ -176,7 +207,15 @@ def test_jobs_are_controlled(server: SnowballServer) -> None:
         ("jobs/{job}", {"state": ""}, 400, "no state is empty"),
         ("jobs/{job}", {"plan": [["New"]]}, 400, "not enough values"),
         ("jobs/{job}", {"plan": [["New", "x"], ["Complete", None]]}, 400, "got 'x'"),
-        ("jobs/{job}", {"plan": [["New", None]], "state": "New"}, 400, "one of state, plan"),
+        ("jobs/{job}", {"plan": [["New", None]], "state": "New"}, 400, "takes one of state, plan, delay"),
+        ("jobs/{job}", {"plan": "New"}, 400, "not enough values"),
+        ("jobs/{job}", {"delay": {}}, 400, "missing 1 required"),
+        ("jobs/{job}", {"delay": "1d"}, 400, "must be a mapping"),
+        ("jobs/{job}", {"hold": "Nowhere"}, 400, "Nowhere is not ahead; the plan goes on with New, Listing"),
+        ("jobs/{job}", {"cancel_in": "Complete"}, 400, "The plan never leaves Complete"),
+        ("jobs/{job}", {"objects": {"a": "big"}}, 400, "which that of a is not"),
+        ("jobs/{job}", {"failed_objects": 101}, 400, "failed must be from 0 to 100"),
+        ("jobs/{job}", {"parts": 2}, 400, "is not the main job of an export"),
         ("jobs/JID0", {"state": "New"}, 404, "No job JID0 in any account and region"),
         ("jobs/JID0", None, 404, "No job JID0 in any account and region"),
         ("clusters/CID0/jobs", {"count": 1}, 404, "No cluster CID0 in any account and region"),

@@ -791,6 +791,39 @@ def test_what_is_to_come_can_be_changed(client: Any) -> None:
     assert states_of(client, cluster_id) == ["WithCustomer", "Cancelled", "Complete", "Complete"]
 
 
+def test_states_do_not_depend_on_who_looks(client: Any) -> None:
+    """The same jobs once more in another region, and nobody looks at those."""
+    seen, unseen = backend(), backend("eu-west-1")
+    for one in (seen, unseen):
+        address = one.create_address({"Street1": "1 Main St"})
+        details = {"AddressId": address, "ShippingOption": "EXPRESS"}
+        one.create_cluster(
+            job_type="LOCAL_USE", snowball_type="EDGE", initial_cluster_size=3, details=dict(details)
+        )
+        for job_type in ("IMPORT", "EXPORT"):
+            one.create_job(job_type=job_type, details=dict(details))
+        for number, job_id in enumerate(list(one.jobs)):
+            # Devices of two regions differ; for once they do not.
+            if one.jobs[job_id].has_device and one.jobs[job_id].main is None:
+                one.set_plan(job_id, [("New", f"{number + 1}h"), ("Listing", "9d"), ("WithCustomer", None)])
+    for _ in range(10):
+        snowball_clock.jump("2d")
+        client.list_jobs()
+        seen.news()
+        for cluster_id in seen.clusters:
+            client.describe_cluster(ClusterId=cluster_id)
+    journeys = [
+        [
+            [(state, round(at - job.created_at)) for at, state in job.journey(snowball_clock.now())]
+            for job in one.jobs.values()
+            if job.has_device and job.main is None
+        ]
+        for one in (seen, unseen)
+    ]
+    assert journeys[0] == journeys[1]
+    assert [journey[-1][0] for journey in journeys[0]] == ["WithCustomer"] * 4
+
+
 def test_changes_before_the_quorum_wait_for_it(client: Any) -> None:
     cluster_id = create_cluster(client, None)
     first = client.create_job(ClusterId=cluster_id)["JobId"]
