@@ -20,8 +20,10 @@ from .clusters import Cluster
 from .documents import fetch
 from .jobs import Job
 from .models import SnowballBackend, all_backends, snowball_clock
+from .responses import RESET_HEADER
+from .store import snowball_faults
 
-__all__ = ["PREFIX", "with_control"]
+__all__ = ["PREFIX", "ConnectionReset", "with_control"]
 
 PREFIX = "/_snowball/"
 
@@ -35,17 +37,33 @@ _ROUTES = Map(
         Rule(f"{PREFIX}jobs/<job_id>", methods=["GET"], endpoint="get_job"),
         Rule(f"{PREFIX}jobs/<job_id>", methods=["POST"], endpoint="set_job"),
         Rule(f"{PREFIX}clusters/<cluster_id>/jobs", methods=["POST"], endpoint="add_jobs"),
+        Rule(f"{PREFIX}faults", methods=["GET"], endpoint="get_faults"),
+        Rule(f"{PREFIX}faults", methods=["POST"], endpoint="add_fault"),
+        Rule(f"{PREFIX}faults", methods=["DELETE"], endpoint="clear_faults"),
+        Rule(f"{PREFIX}faults/<int:number>", methods=["DELETE"], endpoint="remove_fault"),
     ]
 )
+
+
+class ConnectionReset(ConnectionResetError):
+    """Raised in place of an answer: a fault wants the connection reset."""
 
 
 def with_control(app: Wsgi) -> Wsgi:
     """Serve the control endpoints and the files behind links, and leave everything else to ``app``."""
 
+    def unless_reset(start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            if any(name == RESET_HEADER for name, _ in headers):
+                raise ConnectionReset
+            return start_response(status, headers, *more)
+
+        return start
+
     def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
         if not path.startswith(PREFIX):
-            return app(environ, start_response)
+            return app(environ, unless_reset(start_response))
         respond = _respond_with_file if path.startswith(links.PATH) else _respond
         return respond(Request(environ))(environ, start_response)
 
@@ -125,6 +143,24 @@ def _add_jobs(cluster_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"job_ids": backend.add_jobs(cluster_id, int(body["count"]))}
 
 
+def _get_faults() -> dict[str, Any]:
+    return {"faults": [fault.described() for fault in snowball_faults.list()]}
+
+
+def _add_fault(body: dict[str, Any]) -> dict[str, Any]:
+    return snowball_faults.add(**body).described()
+
+
+def _clear_faults() -> dict[str, Any]:
+    snowball_faults.clear()
+    return _get_faults()
+
+
+def _remove_fault(number: int) -> dict[str, Any]:
+    snowball_faults.remove(number)
+    return _get_faults()
+
+
 def _find_job(job_id: str) -> tuple[SnowballBackend, Job]:
     for backend in all_backends():
         if job_id in backend.jobs:
@@ -172,4 +208,8 @@ _HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
     "get_job": _get_job,
     "set_job": _set_job,
     "add_jobs": _add_jobs,
+    "get_faults": _get_faults,
+    "add_fault": _add_fault,
+    "clear_faults": _clear_faults,
+    "remove_fault": _remove_fault,
 }

@@ -25,7 +25,7 @@ from .links import MANIFEST, RETURN_LABEL, Links
 from .pagination import page
 from .plan import DAY
 from .shipping import LABEL_LASTS, ReturnLabel
-from .store import Address, Store, in_listing_order, snowball_clock
+from .store import Address, Store, in_listing_order, snowball_clock, snowball_faults
 
 __all__ = ["SnowballBackend", "all_backends", "snowball_backends", "snowball_clock"]
 
@@ -70,10 +70,11 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         Store.__init__(self)
 
     def reset(self) -> None:
-        """Forget everything, and put the clock back to its usual speed."""
+        """Forget everything, remove all faults and put the clock back to its usual speed."""
         # Not moto's: it takes the lock away for a moment, under the feet of other threads.
         with self._lock:
             self.forget()
+        snowball_faults.clear()
         snowball_clock.reset()
 
     def create_address(self, address: dict[str, Any]) -> str:

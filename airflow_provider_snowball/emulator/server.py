@@ -24,8 +24,13 @@ Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with 
     ``{"parts": 3}`` spreads an export over so many devices.
 ``POST /_snowball/clusters/CID…/jobs``
     ``{"count": 250}`` adds as many nodes, beyond AWS's limit of 16.
+``GET /_snowball/faults``, ``POST /_snowball/faults``
+    The faults with how many requests each has struck; ``{"kind": "throttle", "rate": 0.5}`` adds one:
+    the arguments of :meth:`.faults.Faults.add`.
+``DELETE /_snowball/faults``, ``DELETE /_snowball/faults/1``
+    Removes all of them, or one.
 ``POST /moto-api/reset``
-    moto's own: forgets everything and puts the clock back to its usual speed.
+    moto's own: forgets everything, faults too, and puts the clock back to its usual speed.
 """
 
 from __future__ import annotations
@@ -33,6 +38,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import struct
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -42,8 +48,9 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from . import register
 from .clock import parse_speed
-from .control import with_control
+from .control import ConnectionReset, with_control
 from .models import all_backends, snowball_clock
+from .store import snowball_faults
 
 __all__ = ["SnowballServer"]
 
@@ -103,6 +110,7 @@ class SnowballServer:
             raise RuntimeError(f"This server is already running at {self.endpoint_url}")
         register()
         BackendDict.reset()
+        snowball_faults.clear()
         snowball_clock.configure(self.speed)
         # Bound here, as werkzeug ends the process if the port is taken.
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -135,6 +143,7 @@ class SnowballServer:
         self._server.server_close()
         self._server = None
         BackendDict.reset()
+        snowball_faults.clear()
         snowball_clock.configure(1.0)
 
     def __enter__(self) -> Self:
@@ -168,6 +177,14 @@ class SnowballServer:
 
 
 class _QuietHandler(WSGIRequestHandler):
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        """Reset the connection if a fault wants that; otherwise the client has left by itself."""
+        if isinstance(error, ConnectionReset):
+            self.close_connection = True
+            # Closed without lingering, a socket sends RST and not FIN.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(self.connection.detach())
+
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base class's names
         """Keep requests at DEBUG: the news are the transitions."""
         log.debug("%s %s", self.address_string(), message % args)

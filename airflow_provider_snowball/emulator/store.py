@@ -23,13 +23,16 @@ from .cargo import Cargo, CargoObject, buckets_of
 from .clock import Clock
 from .clusters import Cluster
 from .exceptions import InvalidResourceException
+from .faults import Faults
 from .jobs import Job, MainJob, Transition
 from .plan import FOREVER, Plan, Step, cancelled, delayed, held, usual_plan
 
-__all__ = ["Address", "Store", "in_listing_order", "snowball_clock"]
+__all__ = ["Address", "Store", "in_listing_order", "snowball_clock", "snowball_faults"]
 
 #: The simulated time of the whole process: all accounts and regions live in it.
 snowball_clock = Clock()
+#: What goes wrong with requests, in all of them.
+snowball_faults = Faults(snowball_clock)
 
 #: Devices over which an export is spread, unless :meth:`Store.set_parts` says otherwise.
 USUAL_PARTS = 2

@@ -10,6 +10,10 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_snowball.emulator import SnowballBackend, snowball_backends
 
+#: Makes a client: ``connect(region=..., service=..., credentials=...)``.
+Connect = Callable[..., Any]
+
+CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 ACCOUNT = "123456789012"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 ABSENT = "123e4567-e89b-12d3-a456-426655440000"

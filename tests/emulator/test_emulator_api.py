@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from snowball_calls import (
     UUID,
     WRONG_INPUT,
     WRONG_STATE,
+    Connect,
     backend,
     cluster_state,
     create_address,
@@ -464,7 +464,7 @@ def test_paginators(client: Any, operation: str, key: str, ident: str, page_size
 def test_tokens_are_good_for_their_own_listing_only(client: Any) -> None:
     mine, other = create_cluster(client), create_cluster(client)
     token = client.list_cluster_jobs(ClusterId=mine, MaxResults=2)["NextToken"]
-    start, digest = json.loads(base64.urlsafe_b64decode(token))
+    start, listing, digest = json.loads(base64.urlsafe_b64decode(token))
 
     def forged(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
@@ -478,8 +478,11 @@ def test_tokens_are_good_for_their_own_listing_only(client: Any) -> None:
         token.swapcase(),
         forged(1),
         forged({}),
-        forged([start + 1, digest]),
-        forged(["2", digest]),
+        forged([start + 1, listing, digest]),
+        forged(["2", listing, digest]),
+        forged([start, "ListJobs", digest]),
+        forged([start, None, digest]),
+        forged([start, digest]),
     ]
     for bad_token in bad:
         error = fails(client.list_cluster_jobs, ClusterId=mine, NextToken=bad_token)["Error"]
@@ -504,7 +507,7 @@ def test_operations_that_are_not_here(client: Any, operation: str, params: dict[
     assert error["Message"] == f"This local Snowball does not implement the operation {name}."
 
 
-def test_accounts_and_regions_are_apart(connect: Callable[..., Any]) -> None:
+def test_accounts_and_regions_are_apart(connect: Connect) -> None:
     here, abroad = connect(), connect("eu-west-1")
     role = connect(service="sts").assume_role(
         RoleArn="arn:aws:iam::222222222222:role/other", RoleSessionName="other"
@@ -527,7 +530,7 @@ def test_accounts_and_regions_are_apart(connect: Callable[..., Any]) -> None:
     assert len(here.list_jobs()["JobListEntries"]) == 5
 
 
-def test_us_regions_list_their_jobs_together(connect: Callable[..., Any]) -> None:
+def test_us_regions_list_their_jobs_together(connect: Connect) -> None:
     regions = ["us-west-2", "us-east-1", "eu-west-1", "us-east-2"]
     jobs = {region: create_job(connect(region), "IMPORT") for region in regions}
     american = [jobs[region] for region in regions if region.startswith("us-")]

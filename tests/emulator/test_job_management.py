@@ -18,6 +18,7 @@ from snowball_calls import (
     UUID,
     WRONG_INPUT,
     WRONG_STATE,
+    Connect,
     backend,
     create_address,
     create_cluster,
@@ -112,12 +113,12 @@ class TestAddresses:
         assert (error["Code"], error["Message"]) == (code, message)
         assert client.describe_addresses()["Addresses"] == []
 
-    def test_other_regions_take_other_countries(self, connect: Callable[..., Any]) -> None:
+    def test_other_regions_take_other_countries(self, connect: Connect) -> None:
         client = connect("eu-central-1")
         client.create_address(Address={"Street1": "Unter den Linden 1", "Country": "DE"})
         assert len(client.describe_addresses()["Addresses"]) == 1
 
-    def test_us_regions_list_theirs_together(self, connect: Callable[..., Any]) -> None:
+    def test_us_regions_list_theirs_together(self, connect: Connect) -> None:
         regions = ["us-west-2", "eu-west-1", "us-east-1"]
         ids = {region: create_address(connect(region)) for region in regions}
         american = [ids["us-west-2"], ids["us-east-1"]]
