@@ -72,6 +72,8 @@ class Clock:
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.wall = wall
+        #: Called after each jump, in the thread that jumped.
+        self.after_jump: list[Callable[[], None]] = []
         self._timer = timer
         self._lock = threading.Lock()
         self._usual_speed = self._speed = parse_speed(speed)
@@ -143,3 +145,5 @@ class Clock:
         seconds = parse_duration(duration)
         with self._lock:
             self._base += seconds
+        for call in self.after_jump:
+            call()

@@ -22,12 +22,13 @@ from .exceptions import (
 )
 from .jobs import Job, MainJob, given
 from .links import MANIFEST, RETURN_LABEL, Links
+from .news import Newsroom
 from .pagination import page
-from .plan import DAY
+from .plan import DAY, Plan
 from .shipping import LABEL_LASTS, ReturnLabel
 from .store import Address, Store, in_listing_order, snowball_clock, snowball_faults
 
-__all__ = ["SnowballBackend", "all_backends", "snowball_backends", "snowball_clock"]
+__all__ = ["SnowballBackend", "all_backends", "newsroom", "snowball_backends", "snowball_clock"]
 
 #: Simulated seconds until listings have a node that was ordered for a cluster that runs already.
 LISTING_LAG = 600.0
@@ -55,6 +56,7 @@ _NO_NODE = ("STANDARD", "SNC1_HDD", "SNC1_SSD")
 _NO_LOCAL_USE = ("STANDARD",)
 _US_REGIONS = ("us-east-", "us-west-")
 _US_NAMES = ("us", "usa", "united states", "united states of america")
+_CANCELLED = Plan([(JobState.CANCELLED, None)])
 #: What a customer can say of a shipment: the state of the job in which it is news, and the next.
 _SHIPMENTS = {
     "RECEIVED": (JobState.IN_TRANSIT_TO_CUSTOMER, JobState.WITH_CUSTOMER),
@@ -76,6 +78,10 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             self.forget()
         snowball_faults.clear()
         snowball_clock.reset()
+
+    def announce(self) -> None:
+        """Tell at once what has happened."""
+        newsroom.tell()
 
     def create_address(self, address: dict[str, Any]) -> str:
         """Store an address. In US regions one of another country is refused; elsewhere any will do."""
@@ -155,6 +161,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             self._check_awaits_quorum(cluster, "updated")
             cluster.description = changes.pop("Description", cluster.description)
             cluster.details |= changes
+            self.note_topic(changes)
             for job in cluster.jobs:
                 job.details |= changes
 
@@ -165,7 +172,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             self._check_awaits_quorum(cluster, "cancelled")
             cluster.cancelled = True
             for job in cluster.live_jobs(self.clock.now()):
-                self.set_state(job.job_id, JobState.CANCELLED)
+                self._follow(job, _CANCELLED)
 
     def _check_awaits_quorum(self, cluster: Cluster, what: str) -> None:
         state = cluster.state(self.clock.now())
@@ -259,6 +266,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
                 raise InvalidJobStateException(
                     job_id, state, f"a job can be updated only while it is {JobState.NEW}"
                 )
+            self.note_topic(changes)
             for member in job.family:
                 member.description = changes.get("Description", member.description)
                 member.details |= {name: value for name, value in changes.items() if name != "Description"}
@@ -277,7 +285,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
                 raise InvalidJobStateException(job_id, state, rule)
             for member in group:
                 if member.created_at <= now:
-                    self.set_state(member.job_id, JobState.CANCELLED)
+                    self._follow(member, _CANCELLED)
 
     def describe_job(self, job_id: str, base_url: str = "") -> dict[str, Any]:
         """Return a JobMetadata, with links below ``base_url``."""
@@ -339,7 +347,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
                 rule = f"a device is {shipment_state} only while its job is {before}"
                 raise InvalidJobStateException(job_id, state, rule)
             if state == before:
-                self.send_on(job_id)
+                self._send_on(job)
 
     def create_return_shipping_label(self, job_id: str) -> str:
         """Ask for a label for the way back, and return its status."""
@@ -404,3 +412,8 @@ def all_backends() -> list[SnowballBackend]:
     # moto adds to the dictionaries under this lock, in whatever thread asks first.
     with backend_lock:
         return [backend for _, _, backend in snowball_backends.iter_backends()]
+
+
+#: Tells what happens to the jobs of all backends.
+newsroom = Newsroom(all_backends)
+snowball_clock.after_jump.append(newsroom.tell)

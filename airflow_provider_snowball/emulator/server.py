@@ -49,15 +49,12 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from . import register
 from .clock import parse_speed
 from .control import ConnectionReset, with_control
-from .models import all_backends, snowball_clock
+from .models import newsroom, snowball_clock
 from .store import snowball_faults
 
 __all__ = ["SnowballServer"]
 
 log = logging.getLogger(__name__)
-
-#: Real seconds between two looks at what changed. States do not depend on it, only the log does.
-_WATCH_INTERVAL = 0.1
 
 
 class SnowballServer:
@@ -88,8 +85,7 @@ class SnowballServer:
         self.port = port
         self.speed = parse_speed(speed)
         self._server: BaseWSGIServer | None = None
-        self._threads: list[threading.Thread] = []
-        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -124,23 +120,18 @@ class SnowballServer:
                 fd=listening.fileno(),
             )
         self.port = self._server.port
-        self._stopping.clear()
-        self._threads = [
-            threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True),
-            threading.Thread(target=self._watch, daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        newsroom.watch()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """End serving and forget everything. Stopping twice does no harm."""
-        if self._server is None:
+        if self._server is None or self._thread is None:
             return
-        self._stopping.set()
         self._server.shutdown()
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
         self._server.server_close()
+        newsroom.unwatch()
         self._server = None
         BackendDict.reset()
         snowball_faults.clear()
@@ -157,23 +148,6 @@ class SnowballServer:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-
-    def _watch(self) -> None:
-        """Log every transition, also of jobs that nobody asks about."""
-        while not self._stopping.wait(_WATCH_INTERVAL):
-            for backend in all_backends():
-                for news in backend.news():
-                    if news.previous is None:
-                        continue
-                    cluster = news.job.cluster
-                    log.info(
-                        "%s%s: %s -> %s (day %.1f)",
-                        news.job.job_id,
-                        f" of {cluster.cluster_id}" if cluster else "",
-                        news.previous,
-                        news.state,
-                        (news.at - news.job.created_at) / 86400,
-                    )
 
 
 class _QuietHandler(WSGIRequestHandler):

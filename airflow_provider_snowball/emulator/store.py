@@ -69,6 +69,11 @@ class Store:
         # In the order in which they are listed, so that what is listed keeps its place.
         self._listed: list[Job] = []
         self._agenda = Agenda()
+        #: Whether any job has named a topic to notify.
+        self.has_topics = False
+
+    def announce(self) -> None:
+        """Do what is to be done at once after something was steered: nothing, by itself."""
 
     @property
     def clock(self) -> Clock:
@@ -188,6 +193,7 @@ class Store:
             details=details,
         )
         self.jobs[job.job_id] = job
+        self.note_topic(details)
         insort(self._listed, job, key=_place)
         self._agenda.put(job)
         return job
@@ -226,6 +232,11 @@ class Store:
         for member in job.family:
             self._agenda.put(member)
 
+    def note_topic(self, details: Mapping[str, Any]) -> None:
+        """Note whether a job or cluster names a topic to notify."""
+        if (details.get("Notification") or {}).get("SnsTopicARN"):
+            self.has_topics = True
+
     # What is steered
 
     def set_plan(self, job_id: str, plan: Iterable[Step]) -> None:
@@ -238,9 +249,12 @@ class Store:
         :raises InvalidResourceException: if there is no such job.
         :raises ValueError: as :class:`Plan`.
         """
-        job, new = self.job(job_id), Plan(plan)
+        self._follow(self.job(job_id), Plan(plan))
+        self.announce()
+
+    def _follow(self, job: Job, plan: Plan) -> None:
         with self._lock:
-            job.follow(new, self.clock.now())
+            job.follow(plan, self.clock.now())
             self._changed(job)
 
     def set_state(self, job_id: str, state: str) -> None:
@@ -281,14 +295,17 @@ class Store:
         :raises InvalidResourceException: if there is no such job.
         :raises ValueError: if nothing comes next.
         """
-        job = self.job(job_id)
+        self._send_on(self.job(job_id))
+        self.announce()
+
+    def _send_on(self, job: Job) -> None:
         with self._lock:
             now = self.clock.now()
             (current, _), *later = job.rest(now)
             if not later and current in job.usual.states:
                 later = job.usual.steps()[job.usual.states.index(current) + 1 :]
             if not later:
-                raise ValueError(f"{job_id} is {current}, and nothing comes after that")
+                raise ValueError(f"{job.job_id} is {current}, and nothing comes after that")
             job.follow(Plan(later), now, usual=job.still_usual)
             self._changed(job)
 
@@ -298,6 +315,7 @@ class Store:
             now = self.clock.now()
             job.change(Plan(change(job.rest(now))), now)
             self._changed(job)
+        self.announce()
 
     def set_objects(self, job_id: str, objects: Mapping[str, int]) -> None:
         """
