@@ -36,6 +36,7 @@ _ROUTES = Map(
         Rule(f"{PREFIX}jobs", methods=["GET"], endpoint="get_jobs"),
         Rule(f"{PREFIX}jobs/<job_id>", methods=["GET"], endpoint="get_job"),
         Rule(f"{PREFIX}jobs/<job_id>", methods=["POST"], endpoint="set_job"),
+        Rule(f"{PREFIX}clusters", methods=["GET"], endpoint="get_clusters"),
         Rule(f"{PREFIX}clusters/<cluster_id>/jobs", methods=["POST"], endpoint="add_jobs"),
         Rule(f"{PREFIX}faults", methods=["GET"], endpoint="get_faults"),
         Rule(f"{PREFIX}faults", methods=["POST"], endpoint="add_fault"),
@@ -138,6 +139,23 @@ def _set_job(job_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return _described(backend, job)
 
 
+def _get_clusters() -> dict[str, Any]:
+    now = snowball_clock.now()
+    return {
+        "clusters": [
+            {
+                "cluster_id": cluster.cluster_id,
+                "account": backend.account_id,
+                "region": backend.region_name,
+                "state": cluster.state(now),
+                "job_ids": [job.job_id for job in cluster.jobs],
+            }
+            for backend in all_backends()
+            for cluster in list(backend.clusters.values())
+        ]
+    }
+
+
 def _add_jobs(cluster_id: str, body: dict[str, Any]) -> dict[str, Any]:
     _only(body, "count")
     backend, _ = _find_cluster(cluster_id)
@@ -208,6 +226,7 @@ _HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
     "get_jobs": _get_jobs,
     "get_job": _get_job,
     "set_job": _set_job,
+    "get_clusters": _get_clusters,
     "add_jobs": _add_jobs,
     "get_faults": _get_faults,
     "add_fault": _add_fault,

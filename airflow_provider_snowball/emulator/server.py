@@ -22,6 +22,8 @@ Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with 
     ``{"objects": {"a.jpg": 1024}}`` says what its device carries, in bytes;
     ``{"failed_objects": 3}`` or ``{"failed_objects": {"a.jpg": "reason"}}`` lets some of that fail;
     ``{"parts": 3}`` spreads an export over so many devices.
+``GET /_snowball/clusters``
+    Every cluster of every account and region, with its state and the ids of its jobs.
 ``POST /_snowball/clusters/CID…/jobs``
     ``{"count": 250}`` adds as many nodes, beyond AWS's limit of 16.
 ``GET /_snowball/faults``, ``POST /_snowball/faults``

@@ -11,9 +11,12 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -24,6 +27,7 @@ from airflow_provider_snowball.emulator import register, snowball_backends, snow
 from airflow_provider_snowball.emulator.__main__ import main
 from airflow_provider_snowball.emulator.server import SnowballServer
 
+ROOT = Path(__file__).parents[2]
 #: One for all tests: a session of its own for each would read botocore's data again each time.
 SESSION = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")
 
@@ -306,10 +310,53 @@ def test_command_line() -> None:
             process.communicate()
 
 
+def test_examples_are_ordered_if_asked_for() -> None:
+    examples = ("--clusters", "3", "--imports", "2", "--exports", "1", "--region", "eu-west-1")
+    process = run_python(
+        "-m", "airflow_provider_snowball.emulator", "--speed", "1d/s", *examples,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        endpoint_url = process.stdout.readline().strip()
+        client = SESSION.client("snowball", "eu-west-1", endpoint_url=endpoint_url)
+        clusters = client.list_clusters()["ClusterListEntries"]
+        assert [cluster["Description"] for cluster in clusters] == [
+            f"example-cluster-{number}" for number in (1, 2, 3)
+        ]
+        jobs = client.list_jobs()["JobListEntries"][:18]
+        assert Counter(job["JobType"] for job in jobs) == {"LOCAL_USE": 15, "IMPORT": 2, "EXPORT": 1}
+        with urllib.request.urlopen(f"{endpoint_url}/_snowball/clusters", timeout=5) as response:
+            listed = json.load(response)["clusters"]
+        process.terminate()
+        stdout, stderr = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.communicate()
+    assert stdout == ""
+    assert [cluster["cluster_id"] for cluster in listed] == [cluster["ClusterId"] for cluster in clusters]
+    assert {(each["account"], each["region"]) for each in listed} == {("123456789012", "eu-west-1")}
+    assert listed[0]["job_ids"] == [job["JobId"] for job in jobs[:5]]
+    for cluster in listed:
+        job_ids = ", ".join(cluster["job_ids"])
+        assert re.search(
+            rf"Ordered in eu-west-1: {cluster['cluster_id']} example-cluster-\d: {job_ids}", stderr
+        )
+    assert f"Control: {endpoint_url}/_snowball/" in stderr
+
+
+def test_console_script_is_this_command() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"snowball-emulator": f"{main.__module__}:{main.__name__}"}
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["--speed", "fast"], "A speed is a number above zero or text such as '1d/s' or '6h/s'; got 'fast'"),
+        (["--clusters", "-1"], "a whole number of 0 or more is needed; got '-1'"),
+        (["--imports", "many"], "a whole number of 0 or more is needed; got 'many'"),
+        (["--region", "atlantis"], "atlantis is no region"),
         (["--host", "0.0.0.0"], "0.0.0.0 can be reached from other machines, which takes --allow-remote"),
     ],
 )
@@ -361,6 +408,18 @@ assert register() is False
 assert index.backend_url_patterns == before
 """
 
+NO_MOTO = """
+import sys
+sys.modules["moto"] = None
+try:
+    import airflow_provider_snowball.emulator.__main__
+except ModuleNotFoundError as error:
+    assert str(error).startswith("The local Snowball is built on moto, and moto"), error
+    assert str(error).endswith(" is not installed: pip install 'airflow-provider-snowball[emulator]'"), error
+else:
+    raise AssertionError("it was imported")
+"""
+
 NO_AIRFLOW = """
 import sys
 import airflow_provider_snowball.emulator.server
@@ -371,7 +430,9 @@ assert "flask" not in sys.modules
 
 
 @pytest.mark.parametrize(
-    "program", [MOTO_HAS_IT, NO_AIRFLOW], ids=["moto's own wins", "no Airflow, late Flask"]
+    "program",
+    [MOTO_HAS_IT, NO_MOTO, NO_AIRFLOW],
+    ids=["moto's own wins", "without moto", "no Airflow, late Flask"],
 )
 def test_in_a_fresh_interpreter(program: str) -> None:
     process = run_python("-c", program, stderr=subprocess.PIPE)
