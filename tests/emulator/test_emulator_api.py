@@ -507,18 +507,20 @@ def test_operations_that_are_not_here(client: Any, operation: str, params: dict[
     assert error["Message"] == f"This local Snowball does not implement the operation {name}."
 
 
+def credentials_of(connect: Connect, account: str) -> dict[str, str]:
+    role = connect(service="sts").assume_role(
+        RoleArn=f"arn:aws:iam::{account}:role/other", RoleSessionName="other"
+    )
+    return {
+        "aws_access_key_id": role["Credentials"]["AccessKeyId"],
+        "aws_secret_access_key": role["Credentials"]["SecretAccessKey"],
+        "aws_session_token": role["Credentials"]["SessionToken"],
+    }
+
+
 def test_accounts_and_regions_are_apart(connect: Connect) -> None:
     here, abroad = connect(), connect("eu-west-1")
-    role = connect(service="sts").assume_role(
-        RoleArn="arn:aws:iam::222222222222:role/other", RoleSessionName="other"
-    )
-    other = connect(
-        credentials={
-            "aws_access_key_id": role["Credentials"]["AccessKeyId"],
-            "aws_secret_access_key": role["Credentials"]["SecretAccessKey"],
-            "aws_session_token": role["Credentials"]["SessionToken"],
-        }
-    )
+    other = connect(credentials=credentials_of(connect, "222222222222"))
     cluster_id = create_cluster(here)
     for stranger in (abroad, other):
         assert stranger.list_clusters()["ClusterListEntries"] == []
@@ -528,6 +530,43 @@ def test_accounts_and_regions_are_apart(connect: Connect) -> None:
     create_cluster(other, size=1)
     assert len(backend(account="222222222222").jobs) == 1
     assert len(here.list_jobs()["JobListEntries"]) == 5
+
+
+@pytest.mark.parametrize("where", ["another region", "another US region", "another account"])
+@pytest.mark.parametrize(
+    ("operation", "member", "params"),
+    [
+        ("describe_job", "JobId", {}),
+        ("update_job", "JobId", {"Description": "mine"}),
+        ("cancel_job", "JobId", {}),
+        ("get_job_manifest", "JobId", {}),
+        ("get_job_unlock_code", "JobId", {}),
+        ("update_job_shipment_state", "JobId", {"ShipmentState": "RETURNED"}),
+        ("create_return_shipping_label", "JobId", {}),
+        ("describe_return_shipping_label", "JobId", {}),
+        ("describe_cluster", "ClusterId", {}),
+        ("update_cluster", "ClusterId", {"Description": "mine"}),
+        ("cancel_cluster", "ClusterId", {}),
+        ("list_cluster_jobs", "ClusterId", {}),
+        ("create_job", "ClusterId", {}),
+        ("describe_address", "AddressId", {}),
+    ],
+)
+def test_strangers_reach_nothing(
+    connect: Connect, operation: str, member: str, params: dict[str, Any], where: str
+) -> None:
+    """What botocore documents for all US regions together are listings, and no operation with an id."""
+    owner = connect()
+    cluster_id = create_cluster(owner, 1)
+    (job_id,) = ids_of(owner, cluster_id)
+    owned = {"ClusterId": cluster_id, "JobId": job_id, "AddressId": create_address(owner)}
+    if where == "another account":
+        stranger = connect(credentials=credentials_of(connect, "222222222222"))
+    else:
+        stranger = connect("us-west-2" if "US" in where else "ap-southeast-2")
+    error = fails(getattr(stranger, operation), **{member: owned[member]}, **params)["Error"]
+    assert error["Code"] == "InvalidResourceException"
+    assert error["Message"] == CANNOT_BE_FOUND.format(f"{member[:-2].lower()} {owned[member]}")
 
 
 def test_us_regions_list_their_jobs_together(connect: Connect) -> None:
