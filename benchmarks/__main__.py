@@ -14,7 +14,7 @@ import tempfile
 
 from benchmarks.report import RESULTS, save, text_of
 
-BENCHMARKS = ("list_jobs", "import_cost")
+BENCHMARKS = ("list_jobs", "import_cost", "emulator")
 
 
 def main(names: list[str]) -> int:

@@ -81,6 +81,10 @@ class Clock:
         self._base = 0.0
         self._since = timer()
 
+    def date(self) -> datetime:
+        """Return what the wall clock says, in whole seconds, as the dates of the API are."""
+        return self.wall().replace(microsecond=0)
+
     def now(self) -> float:
         """Return the simulated seconds since the clock was made."""
         with self._lock:

@@ -26,6 +26,8 @@ from .store import snowball_faults
 __all__ = ["PREFIX", "ConnectionReset", "with_control"]
 
 PREFIX = "/_snowball/"
+#: What X-Amz-Target begins with, in each request to Snowball.
+_TARGET = "AWSIESnowballJobManagementService."
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -50,8 +52,14 @@ class ConnectionReset(ConnectionResetError):
     """Raised in place of an answer: a fault wants the connection reset."""
 
 
-def with_control(app: Wsgi) -> Wsgi:
-    """Serve the control endpoints and the files behind links, and leave everything else to ``app``."""
+def with_control(app: Wsgi, snowball: Wsgi) -> Wsgi:
+    """
+    Serve the control endpoints and the files behind links besides moto's services.
+
+    :param app: all of moto's services. It finds out which one is meant at a cost: it looks through
+        moto's folder for each request.
+    :param snowball: this one alone, which says so in each request.
+    """
 
     def unless_reset(start_response: Any) -> Any:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
@@ -63,8 +71,10 @@ def with_control(app: Wsgi) -> Wsgi:
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
+        if str(environ.get("HTTP_X_AMZ_TARGET", "")).startswith(_TARGET):
+            return snowball(environ, unless_reset(start_response))
         if not path.startswith(PREFIX):
-            return app(environ, unless_reset(start_response))
+            return app(environ, start_response)
         respond = _respond_with_file if path.startswith(links.PATH) else _respond
         return respond(Request(environ))(environ, start_response)
 

@@ -192,15 +192,18 @@ class Job:
 
     def list_entry(self, now: float) -> dict[str, Any]:
         """Return the job as a JobListEntry."""
-        return given(
-            JobId=self.job_id,
-            JobState=self.state(now),
-            IsMaster=not self.has_device,
-            JobType=self.job_type.value,
-            SnowballType=self.snowball_type,
-            CreationDate=self.created,
-            Description=self.description,
-        )
+        # Written out, as a page has a hundred of them.
+        entry: dict[str, Any] = {
+            "JobId": self.job_id,
+            "JobState": self.state(now),
+            "IsMaster": not self.has_device,
+            "JobType": self.job_type,
+            "SnowballType": self.snowball_type,
+            "CreationDate": self.created,
+        }
+        if self.description is not None:
+            entry["Description"] = self.description
+        return entry
 
     def metadata(self, now: float, links: Links) -> dict[str, Any]:
         """Return the job as a JobMetadata."""

@@ -143,7 +143,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             cluster = Cluster(
                 cluster_id=f"CID{random.uuid4()}",
                 snowball_type=snowball_type,
-                created=self.clock.wall(),
+                created=self.clock.date(),
                 created_at=now,
                 quorum=size or MINIMUM_QUORUM,
                 description=description,
@@ -359,7 +359,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
                 if label.status(now) == "InProgress":
                     raise ConflictException(job_id)
                 raise ReturnShippingLabelAlreadyExistsException(job_id)
-            job.return_label = ReturnLabel(now, self.clock.wall() + LABEL_LASTS)
+            job.return_label = ReturnLabel(now, self.clock.date() + LABEL_LASTS)
             return job.return_label.status(now)
 
     def describe_return_shipping_label(self, job_id: str, base_url: str) -> dict[str, Any]:

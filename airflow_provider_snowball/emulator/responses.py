@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from errno import ECONNRESET
 from functools import cache
 from typing import Any
@@ -45,6 +46,20 @@ _BY_NAME = (
 def _operation(name: str) -> OperationModel | None:
     service: ServiceModel = get_service_model("snowball")
     return service.operation_model(name) if name in service.operation_names else None
+
+
+class _Listing(ActionResult):  # type: ignore[misc]  # moto is not followed
+    """
+    A page of a listing, whose entries have members of the model only.
+
+    moto's serializer looks each member of each entry up in the model, which for a page of a hundred
+    takes longer than all the rest of the request.
+    """
+
+    def execute_result(self, context: Any) -> Any:
+        """Serialize it."""
+        body = json.dumps(self.result, default=datetime.timestamp, separators=(",", ":"))
+        return 200, {"Content-Type": "application/x-amz-json-1.1"}, body
 
 
 class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not followed
@@ -214,7 +229,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
 
     def describe_addresses(self) -> ActionResult:
         addresses, token = self.snowball_backend.describe_addresses(**_paging(self._params()))
-        return ActionResult({"Addresses": addresses, **_next(token)})
+        return _Listing({"Addresses": addresses, **_next(token)})
 
     def describe_cluster(self) -> ActionResult:
         metadata = self.snowball_backend.describe_cluster(self._params()["ClusterId"])
@@ -245,15 +260,15 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
     def list_cluster_jobs(self) -> ActionResult:
         params = self._params()
         jobs, token = self.snowball_backend.list_cluster_jobs(params["ClusterId"], **_paging(params))
-        return ActionResult({"JobListEntries": jobs, **_next(token)})
+        return _Listing({"JobListEntries": jobs, **_next(token)})
 
     def list_clusters(self) -> ActionResult:
         clusters, token = self.snowball_backend.list_clusters(**_paging(self._params()))
-        return ActionResult({"ClusterListEntries": clusters, **_next(token)})
+        return _Listing({"ClusterListEntries": clusters, **_next(token)})
 
     def list_jobs(self) -> ActionResult:
         jobs, token = self.snowball_backend.list_jobs(**_paging(self._params()))
-        return ActionResult({"JobListEntries": jobs, **_next(token)})
+        return _Listing({"JobListEntries": jobs, **_next(token)})
 
     def update_cluster(self) -> EmptyResult:
         changes = self._params()

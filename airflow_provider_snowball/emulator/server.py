@@ -2,7 +2,8 @@
 A local Snowball over HTTP, with the rest of moto's services (STS, SNS, S3 and so on) beside it.
 
 Point a client at :attr:`SnowballServer.endpoint_url`, or set ``AWS_ENDPOINT_URL_SNOWBALL`` to it.
-Requests must be signed, with any credentials: moto tells services apart by the signature.
+Requests must be signed, with any credentials: moto tells its services, accounts and regions apart by
+the signature.
 
 Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with ``{"error": ...}``:
 
@@ -116,7 +117,7 @@ class SnowballServer:
             self._server = make_server(
                 self.host,
                 listening.getsockname()[1],
-                with_control(DomainDispatcherApplication(create_backend_app)),
+                with_control(DomainDispatcherApplication(create_backend_app), create_backend_app("snowball")),
                 threaded=True,
                 request_handler=_QuietHandler,
                 fd=listening.fileno(),

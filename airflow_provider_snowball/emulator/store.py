@@ -183,7 +183,7 @@ class Store:
             job_id=f"{prefix}{random.uuid4()}",
             job_type=job_type,
             snowball_type=snowball_type,
-            created=self.clock.wall(),
+            created=self.clock.date(),
             created_at=now,
             listed_at=now if listed_at is None else listed_at,
             usual=Plan(steps),
