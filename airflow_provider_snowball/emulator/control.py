@@ -23,7 +23,7 @@ from .models import SnowballBackend, all_backends, newsroom, snowball_clock
 from .responses import RESET_HEADER
 from .store import snowball_faults
 
-__all__ = ["PREFIX", "ConnectionReset", "with_control"]
+__all__ = ["JOB_CHANGES", "PREFIX", "ConnectionReset", "with_control"]
 
 PREFIX = "/_snowball/"
 #: What X-Amz-Target begins with, in each request to Snowball.
@@ -140,12 +140,12 @@ def _get_job(job_id: str) -> dict[str, Any]:
 
 
 def _set_job(job_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    _only(body, *_JOB_CHANGES)
+    _only(body, *JOB_CHANGES)
     if len(body) != 1:
-        raise BadRequest(f"The body takes one of {', '.join(_JOB_CHANGES)}")
+        raise BadRequest(f"The body takes one of {', '.join(JOB_CHANGES)}")
     backend, job = _find_job(job_id)
     ((change, value),) = body.items()
-    _JOB_CHANGES[change](backend, job_id, value)
+    JOB_CHANGES[change](backend, job_id, value)
     return _described(backend, job)
 
 
@@ -218,7 +218,7 @@ def _described(backend: SnowballBackend, job: Job) -> dict[str, Any]:
 
 
 #: What can be changed of a job, each with how its value is applied.
-_JOB_CHANGES: dict[str, Callable[[SnowballBackend, str, Any], None]] = {
+JOB_CHANGES: dict[str, Callable[[SnowballBackend, str, Any], None]] = {
     "state": lambda backend, job_id, state: backend.set_state(job_id, state),
     "plan": lambda backend, job_id, plan: backend.set_plan(job_id, [(state, took) for state, took in plan]),
     "delay": lambda backend, job_id, delay: backend.delay(job_id, **delay),

@@ -37,11 +37,11 @@ from moto.core.utils import get_service_model
 from .clock import Clock, parse_duration
 from .plan import FOREVER
 
-__all__ = ["Fault", "Faults"]
+__all__ = ["KINDS", "Fault", "Faults"]
 
 _REQUIRED = object()
 #: The kinds, and the options of each with their defaults.
-_KINDS: Mapping[str, Mapping[str, Any]] = {
+KINDS: Mapping[str, Mapping[str, Any]] = {
     "throttle": {},
     "server_error": {"status": 500},
     "latency": {"seconds": 1.0},
@@ -157,8 +157,8 @@ class Faults:
         :param during: the simulated time that it lasts; None: until it is removed.
         :raises ValueError: if any of these is not as it has to be.
         """
-        if kind not in _KINDS:
-            raise ValueError(f"kind must be one of {', '.join(_KINDS)}; got {kind!r}")
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
         chosen = _checked_options(kind, options)
         wanted = frozenset([operations] if isinstance(operations, str) else operations)
         if unknown := sorted(wanted - _operations()):
@@ -227,7 +227,7 @@ class Faults:
 
 
 def _checked_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    known = _KINDS[kind]
+    known = KINDS[kind]
     if unknown := sorted(set(options) - set(known)):
         takes = f"takes {', '.join(known)}" if known else "takes no options"
         raise ValueError(f"{kind} {takes}; got {', '.join(unknown)}")
