@@ -14,7 +14,11 @@ import tempfile
 
 from benchmarks.report import RESULTS, save, text_of
 
+<<<<<<< HEAD
 BENCHMARKS = ("list_jobs", "import_cost", "waits", "throttled", "triggerer")
+=======
+BENCHMARKS = ("list_jobs", "import_cost", "emulator")
+>>>>>>> wip-emulator
 
 
 def main(names: list[str]) -> int:

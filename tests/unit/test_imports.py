@@ -132,7 +132,7 @@ MAY_IMPORT_OF_OTHERS: dict[str, set[str]] = {
     "compat": {"airflow"},
     "hooks": {"airflow.providers.amazon", "botocore"},
     "triggers": {"airflow.observability.stats", "airflow.stats", "airflow.triggers.base", "asgiref"},
-    "emulator": {"botocore", "moto", "werkzeug"},
+    "emulator": {"boto3", "botocore", "moto", "pytest", "werkzeug"},
 }
 #: What it imports of others only where it is used.
 MAY_USE_OF_OTHERS: dict[str, set[str]] = {"sensors": {"airflow.triggers.base"}}
