@@ -110,12 +110,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validate": set(),
     "compat": set(),
     "calls": set(),
+    "connection": set(),
     "terms": {"calls", "lifecycle", "validate"},
     "wait": {"calls", "lifecycle", "terms"},
     "exceptions": {"compat", "wait"},
     "aws": {"compat"},
-    "get_provider_info": {""},
-    "hooks": {"calls", "compat", "exceptions", "lifecycle", "validate", "wait"},
+    "get_provider_info": {"", "connection"},
+    "hooks": {"calls", "compat", "connection", "exceptions", "lifecycle", "validate", "wait"},
     "triggers": {"aws", "calls", "compat", "terms", "wait"},
     "sensors": {"aws", "calls", "compat", "exceptions", "lifecycle", "terms", "validate", "wait"},
     "operators": {"aws", "lifecycle", "validate"},
@@ -135,7 +136,11 @@ MAY_IMPORT_OF_OTHERS: dict[str, set[str]] = {
     "emulator": {"botocore", "moto", "werkzeug"},
 }
 #: What it imports of others only where it is used.
-MAY_USE_OF_OTHERS: dict[str, set[str]] = {"sensors": {"airflow.triggers.base"}}
+MAY_USE_OF_OTHERS: dict[str, set[str]] = {
+    # For the connection form of Airflow before 3.2, which brings them.
+    "hooks": {"flask_appbuilder", "wtforms"},
+    "sensors": {"airflow.triggers.base"},
+}
 
 
 class TestDirections:
