@@ -40,6 +40,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": _modules("sensors"),
         "hooks": _modules("hooks"),
         "triggers": _modules("triggers"),
+        "extra-links": ["airflow_provider_snowball.links.snowball.SnowFamilyConsoleLink"],
         "connection-types": [metadata("airflow_provider_snowball.hooks.snowball.SnowballHook")],
         "config": {
             "snowball": {

@@ -167,6 +167,15 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         session = botocore.session.Session(profile=self.conn_config.profile_name)
         return not {"retry_mode", "max_attempts"}.isdisjoint(session.get_scoped_config())
 
+    def find_region(self) -> str | None:
+        """
+        Return the region that requests go to, without making any: a client may ask STS for a role first.
+
+        :raises SnowballConnectionError: if the connection cannot be found, or is none for AWS.
+        """
+        session = botocore.session.Session(profile=self.conn_config.profile_name)
+        return self.region_name or session.get_config_variable("region")
+
     def test_connection(self) -> tuple[bool, str]:
         """
         Ask Snowball for a cluster, as the Test button of Airflow's connection form does.

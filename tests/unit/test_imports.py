@@ -114,12 +114,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "terms": {"calls", "lifecycle", "validate"},
     "wait": {"calls", "lifecycle", "terms"},
     "exceptions": {"compat", "wait"},
-    "aws": {"compat"},
+    "links": {"compat"},
+    "aws": {"compat", "links"},
     "get_provider_info": {"", "connection"},
     "hooks": {"calls", "compat", "connection", "exceptions", "lifecycle", "validate", "wait"},
     "triggers": {"aws", "calls", "compat", "terms", "wait"},
-    "sensors": {"aws", "calls", "compat", "exceptions", "lifecycle", "terms", "validate", "wait"},
-    "operators": {"aws", "lifecycle", "validate"},
+    "sensors": {"aws", "calls", "compat", "exceptions", "lifecycle", "links", "terms", "validate", "wait"},
+    "operators": {"aws", "lifecycle", "links", "validate"},
     "emulator": {"lifecycle"},
 }
 #: The layers that it imports only where they are used, so that parsing a DAG file stays light.
@@ -251,6 +252,8 @@ OURS = {
     f"{PACKAGE}.compat",
     f"{PACKAGE}.exceptions",
     f"{PACKAGE}.lifecycle",
+    f"{PACKAGE}.links",
+    f"{PACKAGE}.links.snowball",
     f"{PACKAGE}.operators",
     f"{PACKAGE}.operators.snowball",
     f"{PACKAGE}.sensors",
@@ -259,10 +262,12 @@ OURS = {
     f"{PACKAGE}.validate",
     f"{PACKAGE}.wait",
 }
-#: What Airflow's own base class of sensors brings.
+#: What Airflow's own base classes of sensors and links bring.
 AIRFLOWS = (
+    "airflow.sdk.bases.operatorlink",
     "airflow.sdk.bases.sensor",
     # Airflow 2.11
+    "airflow.models.baseoperatorlink",
     "airflow.models.skipmixin",
     "airflow.sensors",
     "airflow.ti_deps.deps.ready_to_reschedule",
