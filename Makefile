@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 WHEEL_VENV := .venv-wheel
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
-.PHONY: help test check lint types wheel test-wheel demo bench clean
+.PHONY: help test check lint types wheel test-wheel demo airflow bench clean
 
 help:
-	@echo "make demo   run the main job on a local emulator, with real Airflow processes"
-	@echo "make test   run the tests, but for those that start Airflow's own processes"
-	@echo "make check  what CI runs: lint, types, the wheel, and all tests against it"
-	@echo "make bench  measure, side by side with the peers"
+	@echo "make airflow  Airflow with its UI and the examples, on a local emulator, until Ctrl-C"
+	@echo "make demo     run the main job on a local emulator, with real Airflow processes"
+	@echo "make test     run the tests, but for those that start Airflow's own processes"
+	@echo "make check    what CI runs: lint, types, the wheel, and all tests against it"
+	@echo "make bench    measure, side by side with the peers"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
@@ -51,6 +52,9 @@ check: lint types test-wheel
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m tests.system.demo
+
+airflow: $(VENV)/.installed
+	$(BIN)/python -m tests.system.local_airflow
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks

@@ -19,7 +19,7 @@ from airflow import __version__ as airflow_version
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
-from tests.system.demo import DAG_ID, EXAMPLES, KEY, REGION, TRIGGER, WAIT, order_cluster
+from tests.system.demo import DAG_ID, EXAMPLES, REGION, TRIGGER, WAIT, connect, order_cluster
 
 pytestmark = [
     pytest.mark.system,
@@ -79,13 +79,7 @@ def airflow(
         "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port),
     }
     with AirflowProcesses(home, dags, settings) as processes:
-        processes.api.create_connection(
-            "aws_default",
-            "aws",
-            login=KEY["aws_access_key_id"],
-            password=KEY["aws_secret_access_key"],
-            extra=f'{{"region_name": "{REGION}", "endpoint_url": "{snowball.endpoint_url}"}}',
-        )
+        connect(processes, snowball.endpoint_url)
         yield processes
     assert processes_of(home) == []
 
