@@ -176,7 +176,7 @@ class Register:
 
         :param parameters: the four AWS parameters. Nothing is shared across different ones.
         """
-        who = json.dumps([parameters[name] for name in AWS_PARAMETERS], sort_keys=True, default=repr)
+        who = _who(parameters)
         with (
             _use(
                 self._clients, who, lambda: SharedClient(parameters, calls_per_second=_calls_per_second())
@@ -185,11 +185,20 @@ class Register:
         ):
             yield feed
 
+    def region_of(self, parameters: Mapping[str, Any]) -> str | None:
+        """Return the region that a client in use asks, None as long as it is not known."""
+        client = self._clients.get(_who(parameters))
+        return None if client is None else client.thing.region
+
     @contextmanager
     def wait(self, parameters: Mapping[str, Any], call: Call) -> Iterator[Feed]:
         """Take part in a feed as a wait does, which operations may count."""
         with count_waits(), self.feed(parameters, call) as feed:
             yield feed
+
+
+def _who(parameters: Mapping[str, Any]) -> str:
+    return json.dumps([parameters[name] for name in AWS_PARAMETERS], sort_keys=True, default=repr)
 
 
 _REGISTERS: WeakKeyDictionary[asyncio.AbstractEventLoop, Register] = WeakKeyDictionary()

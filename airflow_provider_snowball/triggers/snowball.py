@@ -83,6 +83,7 @@ class ClusterJobsTrigger(BaseTrigger):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
+        self._region: str | None = None
         if unknown:
             # Stored by a newer version, before a downgrade: the wait is worth more than the argument.
             self.log.warning("ClusterJobsTrigger ignores arguments unknown to it: %s", ", ".join(unknown))
@@ -119,7 +120,7 @@ class ClusterJobsTrigger(BaseTrigger):
             # A trigger that raises leaves its task to Airflow's own rules, which differ between its lines.
             self.log.exception("The wait for cluster %s broke off", self.cluster_id)
             step = Fail(FailKind.ERROR, f"The trigger broke off: {type(error).__name__}: {error}")
-        yield TriggerEvent(event_of(step))  # type: ignore[no-untyped-call]
+        yield TriggerEvent(event_of(step, region=self._region))  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> Done | Fail:
         try:
@@ -137,6 +138,9 @@ class ClusterJobsTrigger(BaseTrigger):
                 for news in wait.take_news():
                     self.log.log(news.level, "%s", news.text)
                 if not isinstance(step, Again):
+                    if self.started_at is None:
+                        # For a link to the console: no worker has had the task yet.
+                        self._region = register.region_of(self._aws_parameters)
                     return step
                 pace.again_after(step.delay)
 

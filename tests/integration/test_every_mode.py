@@ -91,9 +91,11 @@ ROWS = [
         "SnowballRequestFailed",
         f"{CANNOT}InvalidResourceException when calling ListClusterJobs: no such cluster")),
     Row("denied at the first poll", [DENIED], polls=1, error=(
-        "SnowballRequestFailed", f"{CANNOT}AccessDeniedException when calling ListClusterJobs: {DENIED.message}")),
+        "SnowballRequestFailed", f"{CANNOT}AccessDeniedException when calling ListClusterJobs: {DENIED.message}; "
+        "allow the IAM action snowball:ListClusterJobs")),
     Row("token expired at the first poll", [EXPIRED], polls=1, error=(
-        "SnowballRequestFailed", f"{CANNOT}ExpiredTokenException when calling ListClusterJobs: {EXPIRED.message}")),
+        "SnowballRequestFailed", f"{CANNOT}ExpiredTokenException when calling ListClusterJobs: {EXPIRED.message}; "
+        "renew the session token")),
     Row("throttled at the first poll of both tries", [THROTTLED], try_number=2, polls=2, error=("ClientError", "")),
     success("throttled at the first poll of one try", [THROTTLED, HERE], [1], try_number=2, polls=2,
             error=("ClientError", "")),
