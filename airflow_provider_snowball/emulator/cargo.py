@@ -12,7 +12,7 @@ import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import Any
 
@@ -48,9 +48,13 @@ class Cargo:
         return cls(lambda: listed)
 
     @classmethod
-    def usual(cls, resources: Mapping[str, Any] | None, seed: object) -> Cargo:
-        """Return a hundred objects for each bucket that ``Resources`` names; the same for the same seed."""
-        return cls(lambda: _usual_objects(buckets_of(resources), seed))
+    def usual(cls, details: Mapping[str, Any], seed: object) -> Cargo:
+        """
+        Return a hundred objects for each bucket of a job; the same for the same seed.
+
+        :param details: the job's members, whose Resources are read when the objects are asked for.
+        """
+        return cls(lambda: _usual_objects(buckets_of(details), seed))
 
     @cached_property
     def objects(self) -> Sequence[CargoObject]:
@@ -88,9 +92,12 @@ class Cargo:
 
     def split(self, count: int) -> list[Cargo]:
         """Return the cargoes of ``count`` devices that carry these objects together."""
+        return [Cargo(partial(self._share, number, count)) for number in range(count)]
+
+    def _share(self, number: int, count: int) -> Sequence[CargoObject]:
         size, more = divmod(len(self.objects), count)
-        ends = list(accumulate(size + (number < more) for number in range(count)))
-        return [Cargo.of(self.objects[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+        start = number * size + min(number, more)
+        return self.objects[start : start + size + (number < more)]
 
     def progress(self, fraction: float) -> dict[str, int]:
         """Return a DataTransfer after that part of the time; failed objects are not transferred."""
@@ -117,9 +124,10 @@ class Cargo:
         return _csv([("Bucket", "Key", "Size", "Error"), *rows])
 
 
-def buckets_of(resources: Mapping[str, Any] | None) -> list[str]:
-    """Return the names of the buckets in a JobResource; one that stands for them if there is none."""
-    arns = [each.get("BucketArn", "") for each in (resources or {}).get("S3Resources") or []]
+def buckets_of(details: Mapping[str, Any]) -> list[str]:
+    """Return the names of the buckets of a job; one that stands for them if it names none."""
+    resources = (details.get("Resources") or {}).get("S3Resources") or []
+    arns = [each.get("BucketArn", "") for each in resources]
     return [arn.rpartition(":")[2] for arn in arns if arn] or ["no-bucket-was-named"]
 
 

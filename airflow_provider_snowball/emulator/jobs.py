@@ -279,6 +279,16 @@ class MainJob(Job):
         super().follow(plan, now, usual=usual)
         self._date_parts(now)
 
+    def change(self, plan: Plan, now: float) -> None:
+        """
+        Walk ``plan`` from now on, until its parts are listed.
+
+        :raises ValueError: if they are: then it goes as they go.
+        """
+        if self.still_usual and any(part.listed_at <= now for part in self.parts):
+            raise ValueError(f"{self.job_id} goes as its parts go; change what becomes of those")
+        super().change(plan, now)
+
     def _date_parts(self, now: float) -> None:
         own = super().timeline()
         at = next((at for at, state in own if is_at_or_past(state, JobState.PENDING, self.job_type)), FOREVER)

@@ -85,7 +85,9 @@ class Plan:
 
     def rest(self, elapsed: float, current: str) -> list[tuple[str, float | None]]:
         """Return what is left after ``elapsed`` simulated seconds, when ``current`` is the state."""
-        index = self.states.index(current)
+        begun = [number for number, at in enumerate(self._starts) if at <= elapsed]
+        # The latest of that name, as a plan may come through a state twice.
+        index = max((number for number in begun if self.states[number] == current), default=0)
         (state, took), *later = self.steps()[index:]
         left = None if took is None else max(took - (elapsed - self._starts[index]), 0.0)
         return [(state, left), *later]

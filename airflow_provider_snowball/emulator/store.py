@@ -187,7 +187,7 @@ class Store:
             created_at=now,
             listed_at=now if listed_at is None else listed_at,
             usual=Plan(steps),
-            cargo=Cargo.usual(details.get("Resources"), seed),
+            cargo=Cargo.usual(details, seed),
             description=description,
             cluster=cluster,
             details=details,
@@ -327,7 +327,7 @@ class Store:
         job = self.job(job_id)
         if wrong := [key for key, size in objects.items() if not isinstance(size, int) or size < 0]:
             raise ValueError(f"The size of an object is a number of bytes, which that of {wrong[0]} is not")
-        bucket = buckets_of(job.details.get("Resources"))[0]
+        bucket = buckets_of(job.details)[0]
         self._load(job, Cargo.of(CargoObject(bucket, key, size) for key, size in objects.items()))
 
     def fail_objects(self, job_id: str, failed: int | Mapping[str, str]) -> None:

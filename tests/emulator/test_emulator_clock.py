@@ -192,6 +192,11 @@ PLANNED = [("New", HOUR), ("Listing", 2 * HOUR), ("Pending", HOUR), ("Complete",
             lambda: Plan(PLANNED).rest(9 * HOUR, "Complete"), [("Complete", None)], id="rest at the end"
         ),
         pytest.param(
+            lambda: Plan([*PLANNED[:2], *PLANNED]).rest(3.5 * HOUR, "New"),
+            [("New", 0.5 * HOUR), *PLANNED[1:]],
+            id="rest of a state that came twice",
+        ),
+        pytest.param(
             lambda: Plan(PLANNED).waiting_in("Listing", 5 * HOUR).steps(),
             [("New", HOUR), ("Listing", 4 * HOUR), ("Pending", HOUR), ("Complete", None)],
             id="waits",

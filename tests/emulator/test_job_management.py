@@ -257,6 +257,17 @@ class TestExports:
         snowball_clock.jump("1d")
         assert len(listed(client)) == 3
 
+    def test_main_job_with_parts_goes_as_they_go(self, client: Any) -> None:
+        main_id, (part,) = export(client, 1)
+        jump_to(part, "WithCustomer")
+        with pytest.raises(ValueError, match="goes as its parts go; change what becomes of those"):
+            backend().delay(main_id, "5d")
+        assert metadata(client, main_id)["JobState"] == "WithCustomer"
+        # Pinned, it does not.
+        backend().set_state(main_id, "Listing")
+        jump_to(part, "Complete")
+        assert metadata(client, main_id)["JobState"] == "Listing"
+
     def test_objects_are_divided_among_the_devices(self, client: Any) -> None:
         main_id = create_job(client, "EXPORT")
         backend().set_objects(main_id, {f"{number}.jpg": 10 for number in range(5)})
@@ -626,6 +637,9 @@ class TestUpdates:
         assert job["AddressId"] == address_id
         assert job["ShippingDetails"] == {"ShippingOption": "NEXT_DAY"}
         assert job["SnowballCapacityPreference"] == "T100"
+        backend().set_state(job_id, "Complete")
+        log = rows(metadata(client, job_id)["JobLogInfo"]["JobSuccessLogURI"])
+        assert {row[0] for row in log[1:]} == {"photos"}
         assert client.list_jobs()["JobListEntries"][0]["Description"] == "updated-job-name"
 
     def test_job_that_is_not_new(self, client: Any) -> None:
@@ -640,9 +654,13 @@ class TestUpdates:
 
     def test_export_with_its_parts(self, client: Any) -> None:
         main_id = create_job(client, "EXPORT")
-        client.update_job(JobId=main_id, Description="Photos")
+        client.update_job(JobId=main_id, Description="Photos", Resources=BUCKET)
         jump_to(main_id, "Pending")
-        assert [job["Description"] for job in client.list_jobs()["JobListEntries"]] == ["Photos"] * 3
+        main, *parts = client.list_jobs()["JobListEntries"]
+        assert [job["Description"] for job in (main, *parts)] == ["Photos"] * 3
+        backend().set_state(parts[1]["JobId"], "WithCustomer")
+        log = rows(metadata(client, parts[1]["JobId"])["JobLogInfo"]["JobSuccessLogURI"])
+        assert log[1][:2] == ["photos", "data/object-0051.bin"]
 
     def test_cluster(self, client: Any) -> None:
         cluster_id, address_id = create_cluster(client, Description="Old"), create_address(client)
