@@ -6,7 +6,7 @@ WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
-.PHONY: help test check lint types wheel test-wheel demo airflow bench clean
+.PHONY: help test check lint types wheel test-wheel demo airflow pictures bench clean
 
 help:
 	@echo "make airflow  Airflow with its UI and the examples, on a local emulator, until Ctrl-C"
@@ -56,6 +56,10 @@ demo: $(VENV)/.installed
 
 airflow: $(VENV)/.installed
 	$(BIN)/python -m tests.system.local_airflow
+
+# Needs Debian's chromium and chromium-driver, or the like.
+pictures: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/browser --pictures docs/images
 
 # In an environment of its own: the peers need aiobotocore, which holds botocore back.
 $(BENCH_VENV)/.installed: pyproject.toml

@@ -84,11 +84,16 @@ def metadata(hook_class: str) -> dict[str, Any]:
 
     :param hook_class: the full name of the hook's class.
     """
+    behaviour = field_behaviour()
+    # The UI of Airflow 3.3 cannot test a connection, of whatever type, that is stored without a port.
+    behaviour["hidden_fields"].remove("port")
+    behaviour["relabeling"]["port"] = "Port (for Test only)"
+    behaviour["placeholders"]["port"] = "0: without it, Airflow 3.3 answers Test with Bad Request"
     return {
         "connection-type": CONN_TYPE,
         "hook-class-name": hook_class,
         "hook-name": HOOK_NAME,
-        "ui-field-behaviour": {name.replace("_", "-"): value for name, value in field_behaviour().items()},
+        "ui-field-behaviour": {name.replace("_", "-"): value for name, value in behaviour.items()},
         "conn-fields": {
             field.key: {
                 "label": field.label,

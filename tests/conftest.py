@@ -31,6 +31,11 @@ os.environ |= {
 (_HOME / "dags").mkdir()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the browser tests make the pictures of the docs."""
+    parser.addoption("--pictures", metavar="DIR", type=Path, help="where browser tests put screenshots")
+
+
 def pytest_unconfigure() -> None:
     """Remove the throw-away Airflow."""
     shutil.rmtree(_HOME, ignore_errors=True)

@@ -31,7 +31,11 @@ class JsonServer(ABC):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+                sent = self.rfile.read(int(self.headers["Content-Length"]))
+                if "X-Amz-Target" not in self.headers:
+                    self.send_error(400, "Not a request of this protocol")
+                    return
+                body = json.loads(sent or b"{}")
                 operation = self.headers["X-Amz-Target"].rpartition(".")[2]
                 with script._lock:
                     script.requests.append((operation, body))

@@ -21,6 +21,7 @@ from airflow_provider_snowball.hooks.snowball import SnowballHook, answer
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 from airflow_provider_snowball.wait import ErrorKind, RequestError
 from tests.integration.json_server import JsonServer
+from tests.integration.one_answer import OneAnswer, Refusal
 from tests.integration.scripted_snowball import CLUSTER
 from tests.integration.sts_server import ARN, REFUSAL, StsServer
 
@@ -28,30 +29,6 @@ CONN_ID = "warehouse"
 SECRET = "planted-secret-value"
 ROLE = "arn:aws:iam::123456789012:role/nobody-may"
 ONCE = {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
-
-
-class Snowball(JsonServer):
-    """Answers every request alike."""
-
-    def __init__(self, status: int = 200, **body: Any) -> None:
-        super().__init__()
-        self.status = status
-        self.body = body
-
-    def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        return self.status, self.body
-
-
-class Refusing(Snowball):
-    """Refuses every request; ``{operation}`` in the message is the one asked for."""
-
-    def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        message = self.body["message"].replace("{operation}", operation)
-        return self.status, self.body | {"message": message, "Message": message}
-
-
-def refusing(code: str, message: str) -> Snowball:
-    return Refusing(400, __type=code, message=message)
 
 
 DENIAL = f"User: {ARN} is not authorized to perform: snowball:{{operation}}, as no policy allows it"
@@ -93,7 +70,7 @@ class TestWhatTheHookTakes:
     def test_types_of_aws_do_alike_and_without_a_warning(
         self, conn_type: str | None, connect: Callable[..., SnowballHook]
     ) -> None:
-        with Snowball(JobListEntries=[]) as server, warnings.catch_warnings():
+        with OneAnswer(JobListEntries=[]) as server, warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             hook = connect(conn_type, region_name="eu-west-1", **at(server))
             assert hook.list_cluster_jobs(CLUSTER) == []
@@ -111,7 +88,7 @@ class TestWhatTheHookTakes:
     ) -> None:
         names = [field.key for field in EXTRA_FIELDS]
         names += ["profile_name", "assume_role_method", "assume_role_kwargs", "aws_session_token", "verify"]
-        with Snowball(JobListEntries=[]) as server:
+        with OneAnswer(JobListEntries=[]) as server:
             monkeypatch.setenv("AWS_ENDPOINT_URL_SNOWBALL", server.endpoint_url)
             monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
             hook = connect(conn_type, **dict.fromkeys(names, empty), service_config=empty)
@@ -177,7 +154,7 @@ class Case:
     says: str
     knows: str = ""
     form_adds: str = ""
-    server: Snowball | None = field(default_factory=Snowball)
+    server: OneAnswer | None = field(default_factory=OneAnswer)
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -208,7 +185,7 @@ WRONG = {
         "allow the IAM action snowball:{operation}",
         knows=f"us-east-1: {ARN}: ",
         form_adds=", which this test alone asks for",
-        server=refusing("AccessDeniedException", DENIAL),
+        server=Refusal("AccessDeniedException", DENIAL),
     ),
     "role that cannot be assumed": Case(
         f"AccessDenied when calling AssumeRole: {REFUSAL.format(role=ROLE)}; the connection's role cannot be "
@@ -227,12 +204,12 @@ WRONG = {
         f"UnrecognizedClientException when calling {{operation}}: {INVALID}; "
         "correct the access key; a region that is switched off for the account refuses good ones, too",
         knows=f"us-east-1: {ARN}: ",
-        server=refusing("UnrecognizedClientException", f"{INVALID}."),
+        server=Refusal("UnrecognizedClientException", f"{INVALID}."),
     ),
     "expired session": Case(
         f"ExpiredTokenException when calling {{operation}}: {EXPIRED}; renew the session token",
         knows=f"us-east-1: {ARN}: ",
-        server=refusing("ExpiredTokenException", EXPIRED),
+        server=Refusal("ExpiredTokenException", EXPIRED),
     ),
     "no credentials": Case(
         "NoCredentialsError: Unable to locate credentials; "
@@ -281,14 +258,14 @@ class TestTestConnection:
     def test_it_asks_snowball_for_one_cluster(
         self, connect: Callable[..., SnowballHook], sts: StsServer
     ) -> None:
-        with Snowball(ClusterListEntries=[]) as server:
+        with OneAnswer(ClusterListEntries=[]) as server:
             tested = connect(region_name="ap-south-1", **at(server, sts)).test_connection()
         assert tested == (True, f"ap-south-1: {ARN}: AWS Snowball answers")
         assert server.requests == [("ListClusters", {"MaxResults": 1})]
         assert sts.actions == ["GetCallerIdentity"]
 
     def test_a_role_is_assumed_once(self, connect: Callable[..., SnowballHook]) -> None:
-        with Snowball() as server, StsServer(assumable=True) as sts:
+        with OneAnswer() as server, StsServer(assumable=True) as sts:
             hook = connect(region_name="us-east-1", role_arn=ROLE, **at(server, sts))
             assert hook.test_connection() == (True, f"us-east-1: {ARN}: AWS Snowball answers")
         assert sts.actions == ["AssumeRole", "GetCallerIdentity"]
@@ -301,14 +278,14 @@ class TestTestConnection:
         assert tested == (True, "us-east-1: arn:aws:sts::123456789012:user/moto: AWS Snowball answers")
 
     def test_without_an_identity(self, connect: Callable[..., SnowballHook]) -> None:
-        with Snowball() as nobody:
+        with OneAnswer() as nobody:
             pass
-        with Snowball() as server:
+        with OneAnswer() as server:
             tested = connect(region_name="us-east-1", **at(server, nobody)).test_connection()
         assert tested == (True, "us-east-1: AWS Snowball answers")
 
     def test_errors_are_met_once(self, connect: Callable[..., SnowballHook], sts: StsServer) -> None:
-        with Snowball(503, __type="ServiceUnavailable", Message="try later") as server:
+        with OneAnswer(503, __type="ServiceUnavailable", Message="try later") as server:
             hook = connect(region_name="us-east-1", config_kwargs={}, **at(server, sts))
             ok, message = hook.test_connection()
         assert (ok, message) == (
@@ -318,7 +295,7 @@ class TestTestConnection:
         assert len(server.requests) == 1
 
     def test_a_password_in_an_address_is_not_shown(self, connect: Callable[..., SnowballHook]) -> None:
-        with Snowball() as server:
+        with OneAnswer() as server:
             address = server.endpoint_url
         address = address.replace("http://", f"http://user:{SECRET}@")
         ok, message = connect(region_name="us-east-1", endpoint_url=address).test_connection()

@@ -32,7 +32,7 @@ TRIGGER = "airflow_provider_snowball.triggers.snowball.ClusterJobsTrigger"
 _ENDS_WITHIN = 170.0
 REGION = "us-east-1"
 #: What the emulator lets in: anything, as long as the requests are signed.
-KEY = {"aws_access_key_id": "demo", "aws_secret_access_key": "demo"}
+KEY = {"aws_access_key_id": "demo-key", "aws_secret_access_key": "demo-secret"}
 
 
 class Journey:
@@ -98,7 +98,7 @@ def connect(airflow: AirflowProcesses, endpoint_url: str, conn_id: str = "aws_de
         "snowball",
         login=KEY["aws_access_key_id"],
         password=KEY["aws_secret_access_key"],
-        # The Test button of Airflow 3.3.2 fails for a connection, of whatever type, that was stored without.
+        # For the Test button: see connection.metadata().
         port=0,
         extra=json.dumps({"region_name": REGION, "endpoint_url": endpoint_url}),
     )

@@ -35,16 +35,19 @@ SETTINGS = {
 
 
 @contextmanager
-def local_airflow(home: Path, *, seconds_a_day: float) -> Iterator[tuple[AirflowProcesses, SnowballServer]]:
+def local_airflow(
+    home: Path, *, seconds_a_day: float, settings: dict[str, str] | None = None
+) -> Iterator[tuple[AirflowProcesses, SnowballServer]]:
     """
     Run Airflow with the examples, connected to a local Snowball.
 
     :param home: an empty directory, for everything that Airflow writes.
     :param seconds_a_day: how long a day of Snowball's takes.
+    :param settings: further environment variables of Airflow's processes.
     """
     with (
         SnowballServer(speed=86400 / seconds_a_day) as snowball,
-        AirflowProcesses(home, EXAMPLES, SETTINGS) as airflow,
+        AirflowProcesses(home, EXAMPLES, SETTINGS | (settings or {})) as airflow,
     ):
         connect(airflow, snowball.endpoint_url)
         yield airflow, snowball
@@ -80,7 +83,9 @@ def main() -> int:
         help="how long a day of Snowball's takes (default: %(default)g)",
     )
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # SIGINT as well: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="snowball-ui-"))
     try:
         say(f"Starting Airflow, which takes up to a minute; its logs are in {home}")

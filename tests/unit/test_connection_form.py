@@ -123,11 +123,9 @@ print(json.dumps([hook.hook_name, hook.connection_testable, hook.connection_id_a
         assert shown == LABELS
         assert all(field["value"] is None and field["description"] for field in form["extra_fields"].values())
         standard = form["standard_fields"]
-        assert {name for name, field in standard.items() if field and field["hidden"]} == {
-            "host",
-            "port",
-            "url_schema",
-        }
+        # Airflow 3.3's Test button needs a port, see metadata(); 3.1 asks the hook's methods.
+        hidden = {name for name, field in standard.items() if field and field["hidden"]}
+        assert hidden - {"port"} == {"host", "url_schema"}
         assert standard["login"]["title"] == "Access key ID"
         assert standard["password"]["title"] == "Secret access key"
         assert all(standard[name]["placeholder"].startswith("empty: ") for name in ("login", "password"))
