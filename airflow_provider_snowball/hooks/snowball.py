@@ -13,7 +13,7 @@ import botocore.session
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from botocore.config import Config
 
-from airflow_provider_snowball.calls import Call, DescribeCluster, ListClusterJobs
+from airflow_provider_snowball.calls import Call, DescribeCluster, DescribeJob, ListClusterJobs, ListJobs
 from airflow_provider_snowball.compat import AirflowNotFoundException
 from airflow_provider_snowball.exceptions import SnowballConnectionError
 from airflow_provider_snowball.lifecycle import JobListEntry
@@ -301,10 +301,30 @@ def answer(hook: SnowballHook, call: Call) -> Any:
         match call:
             case ListClusterJobs(cluster_id):
                 return hook.list_cluster_jobs(cluster_id)
+            case ListJobs():
+                return hook.list_jobs()
             case DescribeCluster(cluster_id):
                 return hook.describe_cluster(cluster_id)
+            case DescribeJob(job_id):
+                return _entries_of(hook.describe_job(job_id))
     except Exception as error:
         raise classify(error) from error
+
+
+def _entries_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return ``job`` and ``parts`` of a DescribeJob answer, as a listing would have them.
+
+    Only those keys: the answer also has addresses, and links that open the job's logs to anybody.
+    """
+    parts = [_entry_of(part) for part in description.get("SubJobMetadata") or ()]
+    job = _entry_of(description["JobMetadata"])
+    is_main = bool(parts) or str(job.get("JobId")).startswith("MID")
+    return {"job": job | {"IsMaster": is_main}, "parts": [part | {"IsMaster": False} for part in parts]}
+
+
+def _entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: metadata[key] for key in JobListEntry.__annotations__ if key in metadata}
 
 
 def _no_token_twice(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

@@ -516,20 +516,20 @@ class TestMessages:
 
     def test_failure_names_every_job(self) -> None:
         jobs = [job(1, "Complete"), *(job(number, "Cancelled") for number in range(2, 32))]
-        assert evaluate(jobs, "Complete").describe_failure("cluster CID1") == (
+        assert evaluate(jobs, "Complete").describe_failure("jobs of cluster CID1") == (
             "30 of 31 jobs of cluster CID1 cannot reach Complete: "
             + ", ".join(f"J{number} Cancelled" for number in range(2, 32))
         )
 
     def test_failure_counts_jobs_not_listed_yet(self) -> None:
         progress = evaluate([job(1, "Complete")], "Cancelled", job_ids=["J1", "J2"])
-        assert progress.describe_failure("cluster CID1") == (
+        assert progress.describe_failure("jobs of cluster CID1") == (
             "1 of 2 jobs of cluster CID1 cannot reach Cancelled: J1 Complete"
         )
 
     def test_failure_with_nothing_left(self) -> None:
         jobs = [job(1, "Cancelled"), job(2, "Cancelled")]
-        assert evaluate(jobs, "Complete", ignore_cancelled=True).describe_failure("cluster CID1") == (
+        assert evaluate(jobs, "Complete", ignore_cancelled=True).describe_failure("jobs of cluster CID1") == (
             "Nothing left to wait for: all 2 jobs of cluster CID1 are Cancelled and ignored (J1, J2)"
         )
 
