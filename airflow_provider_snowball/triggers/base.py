@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +19,10 @@ from airflow_provider_snowball.triggers.metrics import wait_began, wait_ended
 from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Wait, drive_async
 
 __all__ = ["SnowballTrigger"]
+
+#: One logger for all: Airflow knows by context whose trigger logs. A BaseTrigger's own costs each wait
+#: eight objects more for Python's garbage collector to look at while the event loop stands still.
+log = logging.getLogger(__name__)
 
 #: A wait that began in a triggerer cannot know, after a restart of it, whether it ever had an answer.
 _PATIENCE = timedelta(hours=1)
@@ -84,9 +89,7 @@ class SnowballTrigger(BaseTrigger):
         self.botocore_config = botocore_config
         if unknown:
             # Stored by a newer version, before a downgrade: the wait is worth more than the argument.
-            self.log.warning(
-                "%s ignores arguments unknown to it: %s", type(self).__name__, ", ".join(unknown)
-            )
+            log.warning("%s ignores arguments unknown to it: %s", type(self).__name__, ", ".join(unknown))
 
     def _source(self) -> ListClusterJobs | ListJobs:
         """Return the call that lists the jobs."""
@@ -124,7 +127,7 @@ class SnowballTrigger(BaseTrigger):
             step = await self._wait()
         except Exception as error:
             # A trigger that raises leaves its task to Airflow's own rules, which differ between its lines.
-            self.log.exception("The wait for %s broke off", self._source())
+            log.exception("The wait for %s broke off", self._source())
             step = Fail(FailKind.ERROR, f"The trigger broke off: {type(error).__name__}: {error}")
         yield TriggerEvent(event_of(step))  # type: ignore[no-untyped-call]
 
@@ -142,8 +145,7 @@ class SnowballTrigger(BaseTrigger):
                 asker = _Asker(terms, feed, register, self._aws_parameters, self.next_poll)
                 while True:
                     step = await drive_async(wait.poll(_now), asker.answer)
-                    for news in wait.take_news():
-                        self.log.log(news.level, "%s", news.text)
+                    _tell(wait)
                     if not isinstance(step, Again):
                         return step
                     asker.again_after(step.delay)
@@ -181,6 +183,11 @@ class SnowballTrigger(BaseTrigger):
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _tell(wait: Wait) -> None:
+    for news in wait.take_news():
+        log.log(news.level, "%s", news.text)
 
 
 class _Asker:
