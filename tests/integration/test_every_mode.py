@@ -88,13 +88,11 @@ class Row:
 
     @property
     def named(self) -> list[str]:
-        """The ids that a JobsSensor is given: of all jobs that are ever listed, of the first if none is."""
-        found: dict[str, None] = {}
-        for listing in self.listings:
-            if not isinstance(listing, Error):
-                jobs = listing[0] if isinstance(listing, tuple) else listing
-                found |= dict.fromkeys(each["JobId"] for each in jobs)
-        return list(found) or [job_id(1)]
+        """The ids that a JobsSensor is given: of the jobs that are listed last, of the first if none is."""
+        for listing in reversed(self.listings):
+            if not isinstance(listing, Error | tuple):
+                return [each["JobId"] for each in listing] or [job_id(1)]
+        return [job_id(1)]
 
 
 def success(name: str, listings: list[Listing], reached: list[int], **more: Any) -> Row:
