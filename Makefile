@@ -6,13 +6,14 @@ WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
-.PHONY: help test check lint types wheel test-wheel demo bench clean
+.PHONY: help test check lint types wheel test-wheel demo airflow bench clean
 
 help:
-	@echo "make demo   run the main job on a local emulator, with real Airflow processes"
-	@echo "make test   run the tests, but for those that start Airflow's own processes"
-	@echo "make check  what CI runs: lint, types, the wheel, and all tests against it"
-	@echo "make bench  measure, side by side with the peers (half an hour)"
+	@echo "make airflow  Airflow with its UI and the examples, on a local emulator, until Ctrl-C"
+	@echo "make demo     run the main job on a local emulator, with real Airflow processes"
+	@echo "make test     run the tests, but for those that start Airflow's own processes"
+	@echo "make check    what CI runs: lint, types, the wheel, and all tests against it"
+	@echo "make bench    measure, side by side with the peers (half an hour)"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
@@ -43,7 +44,7 @@ test-wheel: wheel
 	$(WHEEL_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(WHEEL_BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[emulator]" --group test
 	rm -rf build/wheel-test && mkdir -p build/wheel-test
-	cp -r tests example_dags pyproject.toml README.md build/wheel-test/
+	cp -r tests example_dags docs pyproject.toml README.md build/wheel-test/
 	cd build/wheel-test && $(WHEEL_BIN)/python -c \
 		'import airflow_provider_snowball as p; assert "site-packages" in p.__file__, p.__file__; print("testing", p.__file__)'
 	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest
@@ -52,6 +53,9 @@ check: lint types test-wheel
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m tests.system.demo
+
+airflow: $(VENV)/.installed
+	$(BIN)/python -m tests.system.local_airflow
 
 # In an environment of its own: the peers need aiobotocore, which holds botocore back.
 $(BENCH_VENV)/.installed: pyproject.toml

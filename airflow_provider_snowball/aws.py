@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_snowball.compat import BaseOperator
+from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
 
 __all__ = ["AWS_PARAMETERS", "AWS_TEMPLATE_FIELDS", "AwsParameters", "check_botocore_config"]
 
@@ -57,6 +58,8 @@ class AwsParameters(BaseOperator):
     :param verify: Whether to verify TLS certificates, or the path of a CA bundle.
     :param botocore_config: Arguments of :external+botocore:py:class:`botocore.config.Config`.
     """
+
+    operator_extra_links = (SnowFamilyConsoleLink(),)
 
     def __init__(
         self,

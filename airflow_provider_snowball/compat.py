@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, BaseSensorOperator, Context, PokeReturnValue
+    from airflow.sdk import BaseOperator, BaseOperatorLink, BaseSensorOperator, Context, PokeReturnValue
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
         AirflowException,
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
         AirflowTaskTimeout,
         TaskDeferralError,
     )
+    from airflow.sdk.types import TaskInstanceKey
 else:
     try:
-        from airflow.sdk import BaseOperator, BaseSensorOperator, PokeReturnValue
+        from airflow.sdk import BaseOperator, BaseOperatorLink, BaseSensorOperator, PokeReturnValue
     except ImportError:  # Airflow 2.11
         from airflow.models.baseoperator import BaseOperator
+        from airflow.models.baseoperatorlink import BaseOperatorLink
         from airflow.sensors.base import BaseSensorOperator, PokeReturnValue
 
     try:
@@ -66,6 +68,7 @@ __all__ = [
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "BaseOperator",
+    "BaseOperatorLink",
     "BaseSensorOperator",
     "PokeReturnValue",
     "TaskDeferralError",
@@ -73,6 +76,7 @@ __all__ = [
     "first_poke_of_this_try",
     "is_made_from_mapped",
     "task_state_store",
+    "xcom_of",
 ]
 
 
@@ -101,3 +105,12 @@ def first_poke_of_this_try(context: Context) -> datetime | None:
 def task_state_store(context: Context) -> Any | None:
     """Return Airflow's store of what a task remembers between its runs (3.3 and later), or None."""
     return context.get("task_state_store")
+
+
+def xcom_of(ti_key: TaskInstanceKey, key: str) -> Any | None:
+    """Return an XCom of a task instance, or None if there is none."""
+    try:
+        from airflow.sdk.execution_time.xcom import XCom
+    except ImportError:  # Airflow 2.11
+        from airflow.models.xcom import XCom  # type: ignore[no-redef]
+    return XCom.get_value(key=key, ti_key=ti_key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_snowball import __version__
+from airflow_provider_snowball.connection import metadata
 
 __all__ = ["get_provider_info"]
 
@@ -39,6 +40,8 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": _modules("sensors"),
         "hooks": _modules("hooks"),
         "triggers": _modules("triggers"),
+        "extra-links": ["airflow_provider_snowball.links.snowball.SnowFamilyConsoleLink"],
+        "connection-types": [metadata("airflow_provider_snowball.hooks.snowball.SnowballHook")],
         "config": {
             "snowball": {
                 "description": "Settings of airflow-provider-snowball.",

@@ -207,7 +207,7 @@ class Wait:
                     f"parts of {job_id}",
                     logging.WARNING,
                     f"Main job {job_id} cannot be described, so that the devices of its job parts are not "
-                    f"waited for; allow snowball:DescribeJob ({error})",
+                    f"waited for ({error})",
                 )
         return parts
 
@@ -219,7 +219,7 @@ class Wait:
             self._on_no_description(
                 error,
                 f"Cluster {cluster_id} cannot be described, so that a cancelled cluster without jobs would "
-                "be waited for until the timeout; allow snowball:DescribeCluster",
+                "be waited for until the timeout",
             )
             return None
         state = cluster.get("ClusterState")
@@ -242,7 +242,7 @@ class Wait:
                 self._on_no_description(
                     error,
                     f"Job {job_id} is not listed and cannot be described, so that one that does not exist "
-                    "would be waited for until the timeout; allow snowball:DescribeJob",
+                    "would be waited for until the timeout",
                 )
                 return None
             jobs.append(found["job"])

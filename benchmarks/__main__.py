@@ -14,7 +14,7 @@ import tempfile
 
 from benchmarks.report import RESULTS, save, text_of
 
-BENCHMARKS = ("list_jobs", "import_cost", "waits", "throttled", "triggerer")
+BENCHMARKS = ("list_jobs", "import_cost", "waits", "throttled", "triggerer", "emulator")
 
 
 def main(names: list[str]) -> int:

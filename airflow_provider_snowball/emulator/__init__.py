@@ -19,9 +19,11 @@ an import that looks unused would puzzle the reader. ::
         client.list_cluster_jobs(ClusterId=cluster)  # five jobs WithCustomer
 
 Time stands almost still there (a second a second): tests move :data:`snowball_clock` themselves.
-:class:`~.server.SnowballServer` and ``python -m airflow_provider_snowball.emulator`` serve it over
-HTTP, where the clock has a speed. :meth:`SnowballBackend.set_plan` and its neighbours decide what
-becomes of a job.
+:class:`~.server.SnowballServer` and the command ``snowball-emulator`` serve it over HTTP, where the
+clock has a speed. :mod:`.fixtures` has either way as fixtures for pytest.
+
+:meth:`SnowballBackend.set_plan` and its neighbours (:class:`.store.Store`) decide what becomes of a
+job, :data:`snowball_faults` what goes wrong with requests.
 
 State is kept in memory, by account and region, and is gone with the process or moto's reset.
 Nothing that the provider ships imports this package.
@@ -33,14 +35,33 @@ import importlib.util
 import re
 import sys
 
-import moto.backend_index
+try:
+    import moto.backend_index
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"The local Snowball is built on moto, and {error.name} is not installed: "
+        "pip install 'airflow-provider-snowball[emulator]'",
+        name=error.name,
+    ) from error
 
 from . import exceptions, models, responses, urls
 from .clock import Clock
+from .faults import Fault, Faults
 from .models import SnowballBackend, snowball_backends, snowball_clock
 from .plan import usual_plan
+from .store import snowball_faults
 
-__all__ = ["Clock", "SnowballBackend", "register", "snowball_backends", "snowball_clock", "usual_plan"]
+__all__ = [
+    "Clock",
+    "Fault",
+    "Faults",
+    "SnowballBackend",
+    "register",
+    "snowball_backends",
+    "snowball_clock",
+    "snowball_faults",
+    "usual_plan",
+]
 
 _NAME = "moto.snowball"
 

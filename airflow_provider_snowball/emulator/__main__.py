@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_snowball.emulator``: a local Snowball until SIGINT or SIGTERM."""
+"""``snowball-emulator``, or this package run by ``python -m``: a local Snowball until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from . import snowball_backends
 from .clock import parse_speed
+from .control import PREFIX
+from .examples import order
 from .server import SnowballServer
+
+log = logging.getLogger(__name__)
 
 
 def _speed(text: str) -> float:
@@ -20,14 +27,21 @@ def _speed(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a whole number of 0 or more is needed; got {text!r}")
+    return int(text)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Serve until a signal ends it.
 
-    The first line of stdout is the endpoint's URL and nothing else; transitions are logged to stderr.
+    The first line of stdout is the endpoint's URL and nothing else. What was ordered and each
+    transition are logged to stderr.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m airflow_provider_snowball.emulator",
+        prog="snowball-emulator",
         description="A local AWS Snowball whose jobs walk through their lifecycle on an accelerated clock.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="what to bind (default: %(default)s)")
@@ -38,12 +52,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         default="1d/s",
         help="simulated time per second, such as 1d/s, 6h/s or a number of seconds (default: %(default)s)",
     )
+    for name, what in (
+        ("clusters", "clusters of five nodes"),
+        ("imports", "import jobs"),
+        ("exports", "export jobs"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=_count, default=0, metavar="N", help=f"order N example {what} (default: 0)"
+        )
+    parser.add_argument(
+        "--region", default="us-east-1", help="where the examples are ordered (default: %(default)s)"
+    )
     parser.add_argument(
         "--allow-remote",
         action="store_true",
         help="let --host be other than loopback; nothing is authenticated",
     )
     options = parser.parse_args(argv)
+    if options.region not in snowball_backends[DEFAULT_ACCOUNT_ID]:
+        parser.error(f"{options.region} is no region")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
         server = SnowballServer(
@@ -60,6 +87,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
+        backend = snowball_backends[DEFAULT_ACCOUNT_ID][options.region]
+        for line in order(
+            backend, clusters=options.clusters, imports=options.imports, exports=options.exports
+        ):
+            log.info("Ordered in %s: %s", options.region, line)
+        log.info("Control: %s%s", server.endpoint_url, PREFIX)
         sys.stdout.write(f"{server.endpoint_url}\n")
         sys.stdout.flush()
         ended.wait()

@@ -72,12 +72,18 @@ class Clock:
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.wall = wall
+        #: Called after each jump, in the thread that jumped.
+        self.after_jump: list[Callable[[], None]] = []
         self._timer = timer
         self._lock = threading.Lock()
         self._usual_speed = self._speed = parse_speed(speed)
         self._paused = False
         self._base = 0.0
         self._since = timer()
+
+    def date(self) -> datetime:
+        """Return what the wall clock says, in whole seconds, as the dates of the API are."""
+        return self.wall().replace(microsecond=0)
 
     def now(self) -> float:
         """Return the simulated seconds since the clock was made."""
@@ -143,3 +149,5 @@ class Clock:
         seconds = parse_duration(duration)
         with self._lock:
             self._base += seconds
+        for call in self.after_jump:
+            call()

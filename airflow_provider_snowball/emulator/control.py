@@ -15,11 +15,19 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from .models import Cluster, Job, SnowballBackend, all_backends, snowball_clock
+from . import links
+from .clusters import Cluster
+from .documents import fetch
+from .jobs import Job
+from .models import SnowballBackend, all_backends, newsroom, snowball_clock
+from .responses import RESET_HEADER
+from .store import snowball_faults
 
-__all__ = ["PREFIX", "with_control"]
+__all__ = ["JOB_CHANGES", "PREFIX", "ConnectionReset", "with_control"]
 
 PREFIX = "/_snowball/"
+#: What X-Amz-Target begins with, in each request to Snowball.
+_TARGET = "AWSIESnowballJobManagementService."
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -30,18 +38,45 @@ _ROUTES = Map(
         Rule(f"{PREFIX}jobs", methods=["GET"], endpoint="get_jobs"),
         Rule(f"{PREFIX}jobs/<job_id>", methods=["GET"], endpoint="get_job"),
         Rule(f"{PREFIX}jobs/<job_id>", methods=["POST"], endpoint="set_job"),
+        Rule(f"{PREFIX}clusters", methods=["GET"], endpoint="get_clusters"),
         Rule(f"{PREFIX}clusters/<cluster_id>/jobs", methods=["POST"], endpoint="add_jobs"),
+        Rule(f"{PREFIX}faults", methods=["GET"], endpoint="get_faults"),
+        Rule(f"{PREFIX}faults", methods=["POST"], endpoint="add_fault"),
+        Rule(f"{PREFIX}faults", methods=["DELETE"], endpoint="clear_faults"),
+        Rule(f"{PREFIX}faults/<int:number>", methods=["DELETE"], endpoint="remove_fault"),
     ]
 )
 
 
-def with_control(app: Wsgi) -> Wsgi:
-    """Serve the control endpoints, and leave everything else to ``app``."""
+class ConnectionReset(ConnectionResetError):
+    """Raised in place of an answer: a fault wants the connection reset."""
+
+
+def with_control(app: Wsgi, snowball: Wsgi) -> Wsgi:
+    """
+    Serve the control endpoints and the files behind links besides moto's services.
+
+    :param app: all of moto's services. It finds out which one is meant at a cost: it looks through
+        moto's folder for each request.
+    :param snowball: this one alone, which says so in each request.
+    """
+
+    def unless_reset(start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            if any(name == RESET_HEADER for name, _ in headers):
+                raise ConnectionReset
+            return start_response(status, headers, *more)
+
+        return start
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if not str(environ.get("PATH_INFO", "")).startswith(PREFIX):
+        path = str(environ.get("PATH_INFO", ""))
+        if str(environ.get("HTTP_X_AMZ_TARGET", "")).startswith(_TARGET):
+            return snowball(environ, unless_reset(start_response))
+        if not path.startswith(PREFIX):
             return app(environ, start_response)
-        return _respond(Request(environ))(environ, start_response)
+        respond = _respond_with_file if path.startswith(links.PATH) else _respond
+        return respond(Request(environ))(environ, start_response)
 
     return dispatch
 
@@ -52,6 +87,7 @@ def _respond(request: Request) -> Response:
         if request.method == "POST":
             values = {**values, "body": _body(request)}
         status, answer = 200, _HANDLERS[endpoint](**values)
+        newsroom.tell()
     except HTTPException as error:
         status, answer = error.code or 500, {"error": error.description}
     except ServiceException as error:
@@ -59,6 +95,11 @@ def _respond(request: Request) -> Response:
     except (TypeError, ValueError) as error:
         status, answer = 400, {"error": str(error)}
     return Response(json.dumps(answer), status, content_type="application/json")
+
+
+def _respond_with_file(request: Request) -> Response:
+    status, headers, body = fetch(request.method, request.url)
+    return Response(body, status, headers)
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -91,7 +132,7 @@ def _set_clock(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _get_jobs() -> dict[str, Any]:
-    return {"jobs": [_described(b, job) for b in all_backends() for job in list(b.jobs.values())]}
+    return {"jobs": [_described(b, job) for b in all_backends() for job in b.known_jobs()]}
 
 
 def _get_job(job_id: str) -> dict[str, Any]:
@@ -99,21 +140,54 @@ def _get_job(job_id: str) -> dict[str, Any]:
 
 
 def _set_job(job_id: str, body: dict[str, Any]) -> dict[str, Any]:
-    _only(body, "state", "plan")
+    _only(body, *JOB_CHANGES)
     if len(body) != 1:
-        raise BadRequest("The body takes one of state, plan")
+        raise BadRequest(f"The body takes one of {', '.join(JOB_CHANGES)}")
     backend, job = _find_job(job_id)
-    if "state" in body:
-        backend.set_state(job_id, body["state"])
-    else:
-        backend.set_plan(job_id, [(state, took) for state, took in body["plan"]])
+    ((change, value),) = body.items()
+    JOB_CHANGES[change](backend, job_id, value)
     return _described(backend, job)
+
+
+def _get_clusters() -> dict[str, Any]:
+    now = snowball_clock.now()
+    return {
+        "clusters": [
+            {
+                "cluster_id": cluster.cluster_id,
+                "account": backend.account_id,
+                "region": backend.region_name,
+                "state": cluster.state(now),
+                "job_ids": [job.job_id for job in cluster.jobs],
+            }
+            for backend in all_backends()
+            for cluster in list(backend.clusters.values())
+        ]
+    }
 
 
 def _add_jobs(cluster_id: str, body: dict[str, Any]) -> dict[str, Any]:
     _only(body, "count")
     backend, _ = _find_cluster(cluster_id)
     return {"job_ids": backend.add_jobs(cluster_id, int(body["count"]))}
+
+
+def _get_faults() -> dict[str, Any]:
+    return {"faults": [fault.described() for fault in snowball_faults.list()]}
+
+
+def _add_fault(body: dict[str, Any]) -> dict[str, Any]:
+    return snowball_faults.add(**body).described()
+
+
+def _clear_faults() -> dict[str, Any]:
+    snowball_faults.clear()
+    return _get_faults()
+
+
+def _remove_fault(number: int) -> dict[str, Any]:
+    snowball_faults.remove(number)
+    return _get_faults()
 
 
 def _find_job(job_id: str) -> tuple[SnowballBackend, Job]:
@@ -143,11 +217,29 @@ def _described(backend: SnowballBackend, job: Job) -> dict[str, Any]:
     }
 
 
+#: What can be changed of a job, each with how its value is applied.
+JOB_CHANGES: dict[str, Callable[[SnowballBackend, str, Any], None]] = {
+    "state": lambda backend, job_id, state: backend.set_state(job_id, state),
+    "plan": lambda backend, job_id, plan: backend.set_plan(job_id, [(state, took) for state, took in plan]),
+    "delay": lambda backend, job_id, delay: backend.delay(job_id, **delay),
+    "hold": lambda backend, job_id, state: backend.hold(job_id, state),
+    "cancel_in": lambda backend, job_id, state: backend.cancel_in(job_id, state),
+    "send_on": lambda backend, job_id, _: backend.send_on(job_id),
+    "objects": lambda backend, job_id, objects: backend.set_objects(job_id, objects),
+    "failed_objects": lambda backend, job_id, failed: backend.fail_objects(job_id, failed),
+    "parts": lambda backend, job_id, count: backend.set_parts(job_id, count),
+}
+
 _HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
     "get_clock": _get_clock,
     "set_clock": _set_clock,
     "get_jobs": _get_jobs,
     "get_job": _get_job,
     "set_job": _set_job,
+    "get_clusters": _get_clusters,
     "add_jobs": _add_jobs,
+    "get_faults": _get_faults,
+    "add_fault": _add_fault,
+    "clear_faults": _clear_faults,
+    "remove_fault": _remove_fault,
 }

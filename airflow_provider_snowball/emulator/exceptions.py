@@ -65,6 +65,56 @@ class ClusterLimitExceededException(ServiceException):  # type: ignore[misc]  # 
         )
 
 
+class InvalidAddressException(ServiceException):  # type: ignore[misc]  # moto is not followed
+    """An address that nothing can be sent to."""
+
+    code = "InvalidAddressException"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The address provided was invalid: {why}. "
+            "Check the address with your region's carrier, and try again."
+        )
+
+
+class UnsupportedAddressException(ServiceException):  # type: ignore[misc]  # moto is not followed
+    """An address outside of what the region serves."""
+
+    code = "UnsupportedAddressException"
+
+    def __init__(self, country: str, region_name: str) -> None:
+        super().__init__(
+            f"The address is either outside the serviceable area for your region, or an error occurred: "
+            f"{country} is not served from {region_name}. "
+            "Check the address with your region's carrier and try again."
+        )
+
+
+class ConflictException(ServiceException):  # type: ignore[misc]  # moto is not followed
+    """A return label is still being made."""
+
+    code = "ConflictException"
+
+    def __init__(self, job_id: str) -> None:
+        # A member of the modelled error, as ResourceType is of InvalidResourceException.
+        self.ConflictResource = job_id
+        super().__init__(
+            f"An earlier request for the return shipping label of {job_id} is not completed yet."
+        )
+
+
+class ReturnShippingLabelAlreadyExistsException(ServiceException):  # type: ignore[misc]  # moto is not followed
+    """A valid return label is there already."""
+
+    code = "ReturnShippingLabelAlreadyExistsException"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"A valid return shipping label of {job_id} already exists. "
+            "Use DescribeReturnShippingLabel to get its URL."
+        )
+
+
 class ValidationException(ServiceException):  # type: ignore[misc]  # moto is not followed
     """A request that the service model rules out; every AWS service can answer it."""
 

@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import InitVar, dataclass, field
-from datetime import datetime
 from typing import Any
 
 from moto.core.base_backend import BackendDict, BaseBackend, backend_lock
 from moto.moto_api._internal import mock_random as random
 
-from ..lifecycle import ClusterState, JobState, JobType, is_at_or_past
-from .clock import Clock
+from ..lifecycle import ClusterState, JobState, JobType
+from .clusters import CLUSTER_LIMIT, MINIMUM_QUORUM, Cluster
+from .credentials import unlock_code
 from .exceptions import (
     ClusterLimitExceededException,
+    ConflictException,
+    InvalidAddressException,
     InvalidInputCombinationException,
     InvalidJobStateException,
     InvalidResourceException,
+    ReturnShippingLabelAlreadyExistsException,
+    UnsupportedAddressException,
 )
+from .jobs import Job, MainJob, given
+from .links import MANIFEST, RETURN_LABEL, Links
+from .news import Newsroom
 from .pagination import page
-from .plan import HOUR, Plan, Step, usual_plan
+from .plan import DAY, Plan
+from .shipping import LABEL_LASTS, ReturnLabel
+from .store import Address, Store, in_listing_order, snowball_clock, snowball_faults
 
-__all__ = [
-    "CLUSTER_LIMIT",
-    "MINIMUM_QUORUM",
-    "Cluster",
-    "Job",
-    "SnowballBackend",
-    "Transition",
-    "all_backends",
-    "snowball_backends",
-    "snowball_clock",
-]
+__all__ = ["SnowballBackend", "all_backends", "newsroom", "snowball_backends", "snowball_clock"]
 
-#: Nodes that a cluster can have (AWS Snowball Edge developer guide, "Clustering overview").
-CLUSTER_LIMIT = 16
-#: Nodes without which a cluster that was created empty does not start.
-MINIMUM_QUORUM = 3
-
-#: The simulated time of the whole process: all accounts and regions live in it.
-snowball_clock = Clock()
-_order = itertools.count()
+#: Simulated seconds until listings have a node that was ordered for a cluster that runs already.
+LISTING_LAG = 600.0
+#: Simulated days after its creation on which a job's manifest and unlock code expire.
+CREDENTIALS_LAST = 360
+#: SnowballLimit of GetSnowballUsage: AWS's default. Nothing is refused because of it.
+SNOWBALL_LIMIT = 1
 
 #: Members of CreateClusterRequest that the jobs of the cluster inherit.
 _INHERITED = (
@@ -58,210 +51,67 @@ _INHERITED = (
     "RemoteManagement",
     "SnowballCapacityPreference",
 )
+#: Types of device that can be no node of a cluster, and those that can be no LOCAL_USE job at all.
+_NO_NODE = ("STANDARD", "SNC1_HDD", "SNC1_SSD")
+_NO_LOCAL_USE = ("STANDARD",)
 _US_REGIONS = ("us-east-", "us-west-")
+_US_NAMES = ("us", "usa", "united states", "united states of america")
+_CANCELLED = Plan([(JobState.CANCELLED, None)])
+#: What a customer can say of a shipment: the state of the job in which it is news, and the next.
+_SHIPMENTS = {
+    "RECEIVED": (JobState.IN_TRANSIT_TO_CUSTOMER, JobState.WITH_CUSTOMER),
+    "RETURNED": (JobState.WITH_CUSTOMER, JobState.IN_TRANSIT_TO_AWS),
+}
 
 
-def _given(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
-
-
-@dataclass(frozen=True)
-class Transition:
-    """A job entered ``state`` at the simulated second ``at``, coming from ``previous``."""
-
-    job: Job
-    at: float
-    previous: str
-    state: str
-
-
-@dataclass(frozen=True)
-class _Walk:
-    """What happened to a job, and the plan that it follows since ``started_at`` (None: not yet)."""
-
-    past: tuple[tuple[float, str], ...]
-    plan: Plan
-    started_at: float | None = None
-
-
-@dataclass(eq=False)
-class Job:
-    """A job, and its journey. ``details`` are the rest of its members, as JobMetadata has them."""
-
-    job_id: str
-    job_type: JobType
-    snowball_type: str
-    created: datetime
-    created_at: float
-    first_plan: InitVar[Plan]
-    description: str | None = None
-    cluster: Cluster | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    order: int = field(default_factory=lambda: next(_order))
-    # Replaced as a whole: a reader never sees a new plan with an old start.
-    _walk: _Walk = field(init=False)
-    _told: int = field(init=False, default=1)
-
-    def __post_init__(self, first_plan: Plan) -> None:
-        self._walk = _Walk(((self.created_at, JobState.NEW.value),), first_plan)
-
-    @property
-    def plan(self) -> Plan:
-        """The plan that the job follows, or will once it has started."""
-        return self._walk.plan
-
-    @property
-    def started(self) -> bool:
-        """Whether the job follows its plan; until then it is New."""
-        return self._walk.started_at is not None
-
-    def follow(self, plan: Plan, now: float) -> None:
-        """Walk ``plan`` from now on; what happened so far has happened."""
-        self._walk = _Walk(tuple(self.journey(now)), plan, now)
-
-    def state(self, now: float) -> str:
-        """Return the state at the simulated second ``now``."""
-        walk = self._walk
-        return walk.past[-1][1] if walk.started_at is None else walk.plan.state_at(now - walk.started_at)
-
-    def journey(self, now: float) -> list[tuple[float, str]]:
-        """Return every state entered up to ``now``, with the simulated second in which it was."""
-        walk = self._walk
-        journey = list(walk.past)
-        if walk.started_at is not None:
-            for at, state in walk.plan.entered_by(now - walk.started_at):
-                if state != journey[-1][1]:
-                    journey.append((walk.started_at + at, state))
-        return journey
-
-    def news(self, now: float) -> list[Transition]:
-        """Return what was entered since the last call, oldest first: each transition once."""
-        journey = self.journey(now)
-        steps = itertools.pairwise(journey[self._told - 1 :])
-        self._told = len(journey)
-        return [Transition(self, at, previous, state) for (_, previous), (at, state) in steps]
-
-    def has_reached(self, state: JobState, now: float) -> bool:
-        """Tell whether the job is at or past ``state``."""
-        return is_at_or_past(self.state(now), state, self.job_type)
-
-    def list_entry(self, now: float) -> dict[str, Any]:
-        """Return the job as a JobListEntry."""
-        return _given(
-            JobId=self.job_id,
-            JobState=self.state(now),
-            IsMaster=False,
-            JobType=self.job_type.value,
-            SnowballType=self.snowball_type,
-            CreationDate=self.created,
-            Description=self.description,
-        )
-
-    def metadata(self, now: float) -> dict[str, Any]:
-        """Return the job as a JobMetadata."""
-        details = dict(self.details)
-        shipping = _given(ShippingOption=details.pop("ShippingOption", None))
-        return details | _given(
-            JobId=self.job_id,
-            JobState=self.state(now),
-            JobType=self.job_type.value,
-            SnowballType=self.snowball_type,
-            CreationDate=self.created,
-            Description=self.description,
-            ShippingDetails=shipping or None,
-            ClusterId=self.cluster.cluster_id if self.cluster else None,
-        )
-
-
-@dataclass(eq=False)
-class Cluster:
-    """
-    A cluster. Its state follows from its jobs.
-
-    Its jobs stay New until it has its quorum: as many as InitialClusterSize asked for, or three
-    if it was created empty.
-    """
-
-    cluster_id: str
-    snowball_type: str
-    created: datetime
-    created_at: float
-    quorum: int
-    description: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    jobs: list[Job] = field(default_factory=list)
-    cancelled: bool = False
-    has_quorum: bool = False
-
-    def live_jobs(self, now: float) -> list[Job]:
-        """Return the jobs that were not cancelled."""
-        return [job for job in self.jobs if job.state(now) != JobState.CANCELLED]
-
-    def state(self, now: float) -> ClusterState:
-        """
-        Return the state at the simulated second ``now``.
-
-        InUse: at least one node was delivered. Complete: all of them are back. AwaitingQuorum lasts
-        for at least an hour: AWS promises as long to cancel a cluster, which is possible only then.
-        """
-        if self.cancelled:
-            return ClusterState.CANCELLED
-        live = self.live_jobs(now)
-        if live and all(job.has_reached(JobState.WITH_AWS, now) for job in live):
-            return ClusterState.COMPLETE
-        if any(job.has_reached(JobState.WITH_CUSTOMER, now) for job in live):
-            return ClusterState.IN_USE
-        if live and self.has_quorum and now >= self.created_at + HOUR:
-            return ClusterState.PENDING
-        return ClusterState.AWAITING_QUORUM
-
-    def list_entry(self, now: float) -> dict[str, Any]:
-        """Return the cluster as a ClusterListEntry."""
-        return _given(
-            ClusterId=self.cluster_id,
-            ClusterState=self.state(now).value,
-            CreationDate=self.created,
-            Description=self.description,
-        )
-
-    def metadata(self, now: float) -> dict[str, Any]:
-        """Return the cluster as a ClusterMetadata."""
-        return self.details | _given(
-            **self.list_entry(now), JobType=JobType.LOCAL_USE.value, SnowballType=self.snowball_type
-        )
-
-
-class SnowballBackend(BaseBackend):  # type: ignore[misc]  # moto is not followed
+class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not followed
     """Implementation of Snowball APIs, for one account and region."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self._forget()
-        # Requests are served by threads; what reads and then writes holds this.
-        self._lock = threading.RLock()
-
-    def _forget(self) -> None:
-        self.addresses: dict[str, dict[str, Any]] = {}
-        self.clusters: dict[str, Cluster] = {}
-        self.jobs: dict[str, Job] = {}
-
-    @property
-    def clock(self) -> Clock:
-        """The simulated time, the same for all backends."""
-        return snowball_clock
+        BaseBackend.__init__(self, region_name, account_id)
+        Store.__init__(self)
 
     def reset(self) -> None:
-        """Forget everything, and put the clock back to its usual speed."""
+        """Forget everything, remove all faults and put the clock back to its usual speed."""
         # Not moto's: it takes the lock away for a moment, under the feet of other threads.
         with self._lock:
-            self._forget()
+            self.forget()
+        snowball_faults.clear()
         snowball_clock.reset()
 
+    def announce(self) -> None:
+        """Tell at once what has happened."""
+        newsroom.tell()
+
     def create_address(self, address: dict[str, Any]) -> str:
-        """Store an address; every address counts as serviceable."""
+        """Store an address. In US regions one of another country is refused; elsewhere any will do."""
+        if not address.get("Street1"):
+            raise InvalidAddressException("it has no Street1")
+        country = address.get("Country", "US")
+        if self.region_name.startswith(_US_REGIONS) and country.casefold() not in _US_NAMES:
+            raise UnsupportedAddressException(country, self.region_name)
         address_id = f"ADID{random.uuid4()}"
-        self.addresses[address_id] = address | {"AddressId": address_id}
+        self.addresses[address_id] = Address(address | {"AddressId": address_id})
         return address_id
+
+    def describe_address(self, address_id: str) -> dict[str, Any]:
+        """Return an Address."""
+        if address_id not in self.addresses:
+            raise InvalidResourceException("Address", address_id)
+        return self.addresses[address_id].members
+
+    def describe_addresses(
+        self, *, max_results: int | None = None, next_token: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of Address; in a US region, of those of all US regions."""
+        found = [address for backend in self._together() for address in list(backend.addresses.values())]
+        addresses, token = page(
+            sorted(found, key=lambda address: address.order),
+            listing="DescribeAddresses",
+            max_results=max_results,
+            next_token=next_token,
+        )
+        return [address.members for address in addresses], token
 
     def create_cluster(
         self,
@@ -270,12 +120,22 @@ class SnowballBackend(BaseBackend):  # type: ignore[misc]  # moto is not followe
         snowball_type: str,
         description: str | None = None,
         initial_cluster_size: int | None = None,
+        force_create_jobs: bool = False,
         details: dict[str, Any],
     ) -> tuple[str, list[dict[str, Any]]]:
         """Create a cluster, and its jobs if a size is given; ``details`` are the other members."""
+        size = initial_cluster_size or 0
         if job_type != JobType.LOCAL_USE:
             raise InvalidInputCombinationException(
                 f"the only JobType of a cluster is {JobType.LOCAL_USE}, not {job_type}"
+            )
+        if snowball_type in _NO_NODE:
+            raise InvalidInputCombinationException(f"{snowball_type} cannot be clustered")
+        needed = (details.get("OnDeviceServiceConfiguration") or {}).get("S3OnDeviceService", {})
+        if needed.get("ServiceSize", size) != size and not force_create_jobs:
+            raise InvalidInputCombinationException(
+                f"S3OnDeviceService needs {needed['ServiceSize']} nodes and InitialClusterSize is {size}; "
+                "set ForceCreateJobs to create the cluster nevertheless"
             )
         self._check_addresses(details)
         with self._lock:
@@ -283,130 +143,46 @@ class SnowballBackend(BaseBackend):  # type: ignore[misc]  # moto is not followe
             cluster = Cluster(
                 cluster_id=f"CID{random.uuid4()}",
                 snowball_type=snowball_type,
-                created=self.clock.wall(),
+                created=self.clock.date(),
                 created_at=now,
-                quorum=initial_cluster_size or MINIMUM_QUORUM,
+                quorum=size or MINIMUM_QUORUM,
                 description=description,
                 details={name: details[name] for name in _INHERITED if name in details},
             )
             self.clusters[cluster.cluster_id] = cluster
-            jobs = [self._add_node(cluster, now) for _ in range(initial_cluster_size or 0)]
+            jobs = [self.add_node(cluster, now) for _ in range(size)]
             return cluster.cluster_id, [job.list_entry(now) for job in jobs]
 
-    def create_job(
-        self,
-        *,
-        job_type: str | None = None,
-        cluster_id: str | None = None,
-        snowball_type: str | None = None,
-        description: str | None = None,
-        details: dict[str, Any],
-    ) -> str:
-        """Create a job: a node of ``cluster_id``, or one that stands for itself."""
-        self._check_addresses(details)
-        if cluster_id is not None:
-            return self._create_node(cluster_id, job_type, description)
-        given = details | _given(JobType=job_type)
-        missing = [name for name in ("JobType", "AddressId", "ShippingOption") if name not in given]
-        if missing:
-            raise InvalidInputCombinationException(
-                f"a job that belongs to no cluster needs {', '.join(missing)}"
-            )
+    def update_cluster(self, cluster_id: str, changes: dict[str, Any]) -> None:
+        """Change a cluster that awaits its quorum; what its jobs inherited changes with it."""
+        cluster = self.cluster(cluster_id)
+        self._check_addresses(changes)
         with self._lock:
-            now = self.clock.now()
-            job = self._add_job(JobType(given["JobType"]), snowball_type or "EDGE", description, details, now)
-            job.follow(job.plan, now)
-            return job.job_id
-
-    def _create_node(self, cluster_id: str, job_type: str | None, description: str | None) -> str:
-        cluster = self._cluster(cluster_id)
-        if job_type not in (None, JobType.LOCAL_USE):
-            raise InvalidInputCombinationException(
-                f"the only JobType of a cluster's jobs is {JobType.LOCAL_USE}, not {job_type}"
-            )
-        with self._lock:
-            now = self.clock.now()
-            state = cluster.state(now)
-            if state in (ClusterState.CANCELLED, ClusterState.COMPLETE):
-                raise InvalidInputCombinationException(f"cluster {cluster_id} is {state}")
-            if (
-                sum(not job.has_reached(JobState.WITH_AWS, now) for job in cluster.live_jobs(now))
-                >= CLUSTER_LIMIT
-            ):
-                raise ClusterLimitExceededException(cluster_id, CLUSTER_LIMIT)
-            return self._add_node(cluster, now, description).job_id
-
-    def _add_node(self, cluster: Cluster, now: float, description: str | None = None) -> Job:
-        if description is None and cluster.description is not None:
-            description = f"{cluster.description}-node-{len(cluster.jobs) + 1:03}"
-        job = self._add_job(
-            JobType.LOCAL_USE, cluster.snowball_type, description, dict(cluster.details), now, cluster
-        )
-        cluster.jobs.append(job)
-        if not cluster.has_quorum and len(cluster.live_jobs(now)) >= cluster.quorum:
-            cluster.has_quorum = True
-        if cluster.has_quorum:
-            for node in cluster.jobs:
-                if not node.started:
-                    node.follow(node.plan, now)
-        return job
-
-    def _add_job(
-        self,
-        job_type: JobType,
-        snowball_type: str,
-        description: str | None,
-        details: dict[str, Any],
-        now: float,
-        cluster: Cluster | None = None,
-    ) -> Job:
-        # The n-th job of a backend takes as long in every run: what was rehearsed can be repeated.
-        seed = f"{self.account_id} {self.region_name} {len(self.jobs)}"
-        job = Job(
-            job_id=f"JID{random.uuid4()}",
-            job_type=job_type,
-            snowball_type=snowball_type,
-            created=self.clock.wall(),
-            created_at=now,
-            first_plan=Plan(usual_plan(job_type, seed)),
-            description=description,
-            cluster=cluster,
-            details=details,
-        )
-        self.jobs[job.job_id] = job
-        return job
-
-    def cancel_job(self, job_id: str) -> None:
-        """Cancel a job that is not being prepared yet."""
-        job = self._job(job_id)
-        with self._lock:
-            now = self.clock.now()
-            state = job.state(now)
-            if state == JobState.CANCELLED or job.has_reached(JobState.PREPARING_APPLIANCE, now):
-                rule = f"a job can be cancelled only before it is {JobState.PREPARING_APPLIANCE}"
-                raise InvalidJobStateException(job_id, state, rule)
-            job.follow(Plan([(JobState.CANCELLED, None)]), now)
+            self._check_awaits_quorum(cluster, "updated")
+            cluster.description = changes.pop("Description", cluster.description)
+            cluster.details |= changes
+            self.note_topic(changes)
+            for job in cluster.jobs:
+                job.details |= changes
 
     def cancel_cluster(self, cluster_id: str) -> None:
         """Cancel a cluster that awaits its quorum, and its jobs with it."""
-        cluster = self._cluster(cluster_id)
+        cluster = self.cluster(cluster_id)
         with self._lock:
-            now = self.clock.now()
-            state = cluster.state(now)
-            if state is not ClusterState.AWAITING_QUORUM:
-                rule = f"a cluster can be cancelled only while it is {ClusterState.AWAITING_QUORUM}"
-                raise InvalidJobStateException(cluster_id, state, rule)
+            self._check_awaits_quorum(cluster, "cancelled")
             cluster.cancelled = True
-            for job in cluster.live_jobs(now):
-                job.follow(Plan([(JobState.CANCELLED, None)]), now)
+            for job in cluster.live_jobs(self.clock.now()):
+                self._follow(job, _CANCELLED)
+
+    def _check_awaits_quorum(self, cluster: Cluster, what: str) -> None:
+        state = cluster.state(self.clock.now())
+        if state is not ClusterState.AWAITING_QUORUM:
+            rule = f"a cluster can be {what} only while it is {ClusterState.AWAITING_QUORUM}"
+            raise InvalidJobStateException(cluster.cluster_id, state, rule)
 
     def describe_cluster(self, cluster_id: str) -> dict[str, Any]:
         """Return a ClusterMetadata."""
-        return self._cluster(cluster_id).metadata(self.clock.now())
-
-    def describe_job(self, job_id: str) -> dict[str, Any]:
-        """Return a JobMetadata."""
-        return self._job(job_id).metadata(self.clock.now())
+        return self.cluster(cluster_id).metadata(self.clock.now())
 
     def list_clusters(
         self, *, max_results: int | None = None, next_token: str | None = None
@@ -425,88 +201,207 @@ class SnowballBackend(BaseBackend):  # type: ignore[misc]  # moto is not followe
         self, cluster_id: str, *, max_results: int | None = None, next_token: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of the JobListEntry of a cluster."""
-        jobs = list(self._cluster(cluster_id).jobs)
-        return self._job_page(jobs, f"ListClusterJobs {cluster_id}", max_results, next_token)
+        now = self.clock.now()
+        jobs, token = page(
+            [job for job in self.cluster(cluster_id).jobs if job.listed_at <= now],
+            listing=f"ListClusterJobs {cluster_id}",
+            max_results=max_results,
+            next_token=next_token,
+        )
+        return [job.list_entry(now) for job in jobs], token
+
+    def create_job(
+        self,
+        *,
+        job_type: str | None = None,
+        cluster_id: str | None = None,
+        snowball_type: str | None = None,
+        description: str | None = None,
+        details: dict[str, Any],
+    ) -> str:
+        """Create a job: a node of ``cluster_id``, or one that stands for itself."""
+        self._check_addresses(details)
+        if cluster_id is not None:
+            return self._create_node(cluster_id, job_type, snowball_type, description)
+        members = details | given(JobType=job_type)
+        missing = [name for name in ("JobType", "AddressId", "ShippingOption") if name not in members]
+        if missing or job_type is None:
+            raise InvalidInputCombinationException(
+                f"a job that belongs to no cluster needs {', '.join(missing)}"
+            )
+        if job_type == JobType.LOCAL_USE and snowball_type in _NO_LOCAL_USE:
+            raise InvalidInputCombinationException(f"{snowball_type} does not support {job_type} jobs")
+        return self.add_job(JobType(job_type), snowball_type or "EDGE", description, details).job_id
+
+    def _create_node(
+        self, cluster_id: str, job_type: str | None, snowball_type: str | None, description: str | None
+    ) -> str:
+        cluster = self.cluster(cluster_id)
+        if job_type not in (None, JobType.LOCAL_USE):
+            raise InvalidInputCombinationException(
+                f"the only JobType of a cluster's jobs is {JobType.LOCAL_USE}, not {job_type}"
+            )
+        if snowball_type not in (None, cluster.snowball_type):
+            raise InvalidInputCombinationException(
+                f"the nodes of cluster {cluster_id} are of type {cluster.snowball_type}, not {snowball_type}"
+            )
+        with self._lock:
+            now = self.clock.now()
+            state = cluster.state(now)
+            if state in (ClusterState.CANCELLED, ClusterState.COMPLETE):
+                raise InvalidInputCombinationException(f"cluster {cluster_id} is {state}")
+            out = [job for job in cluster.live_jobs(now) if not job.has_reached(JobState.WITH_AWS, now)]
+            if len(out) >= CLUSTER_LIMIT:
+                raise ClusterLimitExceededException(cluster_id, CLUSTER_LIMIT)
+            lag = 0.0 if state is ClusterState.AWAITING_QUORUM else LISTING_LAG
+            return self.add_node(cluster, now, description, lag).job_id
+
+    def update_job(self, job_id: str, changes: dict[str, Any]) -> None:
+        """Change a job that is New."""
+        job = self.job(job_id)
+        self._check_addresses(changes)
+        with self._lock:
+            state = job.state(self.clock.now())
+            if state != JobState.NEW:
+                raise InvalidJobStateException(
+                    job_id, state, f"a job can be updated only while it is {JobState.NEW}"
+                )
+            self.note_topic(changes)
+            for member in job.family:
+                member.description = changes.get("Description", member.description)
+                member.details |= {name: value for name, value in changes.items() if name != "Description"}
+
+    def cancel_job(self, job_id: str) -> None:
+        """Cancel a job that is not being prepared yet; a main job with its parts."""
+        job = self.job(job_id)
+        with self._lock:
+            now = self.clock.now()
+            state = job.state(now)
+            group = job.family if isinstance(job, MainJob) else [job]
+            if state == JobState.CANCELLED or any(
+                member.has_reached(JobState.PREPARING_APPLIANCE, now) for member in group
+            ):
+                rule = f"a job can be cancelled only before it is {JobState.PREPARING_APPLIANCE}"
+                raise InvalidJobStateException(job_id, state, rule)
+            for member in group:
+                if member.created_at <= now:
+                    self._follow(member, _CANCELLED)
+
+    def describe_job(self, job_id: str, base_url: str = "") -> dict[str, Any]:
+        """Return a JobMetadata, with links below ``base_url``."""
+        return self.job(job_id).metadata(self.clock.now(), self._links(base_url))
+
+    def describe_parts(self, job_id: str, base_url: str = "") -> list[dict[str, Any]]:
+        """Return a JobMetadata for each part of an export that is listed so far."""
+        job, now = self.job(job_id), self.clock.now()
+        if not isinstance(job, MainJob):
+            return []
+        return [part.metadata(now, self._links(base_url)) for part in job.parts if part.listed_at <= now]
 
     def list_jobs(
         self, *, max_results: int | None = None, next_token: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of JobListEntry; in a US region, of those of all US regions."""
-        jobs = list(self.jobs.values())
-        if self.region_name.startswith(_US_REGIONS):
-            jobs = sorted(
-                (
-                    job
-                    for backend in all_backends()
-                    if backend.account_id == self.account_id and backend.region_name.startswith(_US_REGIONS)
-                    for job in list(backend.jobs.values())
-                ),
-                key=lambda job: job.order,
-            )
-        return self._job_page(jobs, "ListJobs", max_results, next_token)
-
-    def _job_page(
-        self, jobs: Sequence[Job], listing: str, max_results: int | None, next_token: str | None
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        found, token = page(jobs, listing=listing, max_results=max_results, next_token=next_token)
+        listings = [listed for backend in self._together() if (listed := backend.listed_jobs())]
+        jobs, token = page(
+            listings[0] if len(listings) == 1 else in_listing_order(listings),
+            listing="ListJobs",
+            max_results=max_results,
+            next_token=next_token,
+        )
         now = self.clock.now()
-        return [job.list_entry(now) for job in found], token
+        return [job.list_entry(now) for job in jobs], token
 
-    def set_plan(self, job_id: str, plan: Iterable[Step]) -> None:
-        """
-        Replace what is to come for a job: ``[("InTransitToCustomer", "2d"), ("Cancelled", None)]``.
+    def get_job_manifest(self, job_id: str, base_url: str) -> str:
+        """Return the link to a job's manifest."""
+        self._check_has_credentials(self.job(job_id))
+        return self._links(base_url).to(job_id, MANIFEST)
 
-        The plan starts now, quorum or not; the last state lasts for ever. States are not checked
-        against those that AWS knows, so that a pipeline can be shown one that it does not.
+    def get_job_unlock_code(self, job_id: str) -> str:
+        """Return a job's unlock code."""
+        self._check_has_credentials(self.job(job_id))
+        return unlock_code(job_id)
 
-        :raises InvalidResourceException: if there is no such job.
-        :raises ValueError: as :class:`Plan`.
-        """
-        job, new = self._job(job_id), Plan(plan)
+    def _check_has_credentials(self, job: Job) -> None:
+        now = self.clock.now()
+        self._check_with_customer(job, "has a manifest and an unlock code")
+        if now >= job.created_at + CREDENTIALS_LAST * DAY:
+            rule = f"manifest and unlock code expire {CREDENTIALS_LAST} days after the job is created"
+            raise InvalidJobStateException(job.job_id, job.state(now), rule)
+
+    def _check_with_customer(self, job: Job, what: str) -> None:
+        state = job.state(self.clock.now())
+        if not job.has_device:
+            raise InvalidJobStateException(job.job_id, state, "a main job has no device, only its parts have")
+        if state != JobState.WITH_CUSTOMER:
+            rule = f"a job {what} only while it is {JobState.WITH_CUSTOMER}"
+            raise InvalidJobStateException(job.job_id, state, rule)
+
+    def update_job_shipment_state(self, job_id: str, shipment_state: str) -> None:
+        """Take a customer's word that a device arrived (RECEIVED) or was sent back (RETURNED)."""
+        job = self.job(job_id)
+        before, after = _SHIPMENTS[shipment_state]
         with self._lock:
-            job.follow(new, self.clock.now())
+            state = job.state(self.clock.now())
+            if not job.has_device or state not in (before, after):
+                rule = f"a device is {shipment_state} only while its job is {before}"
+                raise InvalidJobStateException(job_id, state, rule)
+            if state == before:
+                self._send_on(job)
 
-    def set_state(self, job_id: str, state: str) -> None:
-        """Put a job into ``state``, to stay there; otherwise as :meth:`set_plan`."""
-        self.set_plan(job_id, [(state, None)])
-
-    def add_jobs(self, cluster_id: str, count: int) -> list[str]:
-        """
-        Add nodes to a cluster, beyond AWS's limit if asked to, and return their job ids.
-
-        For listings of many pages: AWS itself stops at 16 nodes, and so does CreateJob.
-
-        :raises InvalidResourceException: if there is no such cluster.
-        :raises ValueError: if ``count`` is below 1.
-        """
-        if count < 1:
-            raise ValueError(f"count must be at least 1; got {count}")
-        cluster = self._cluster(cluster_id)
+    def create_return_shipping_label(self, job_id: str) -> str:
+        """Ask for a label for the way back, and return its status."""
+        job = self.job(job_id)
         with self._lock:
-            now = self.clock.now()
-            return [self._add_node(cluster, now).job_id for _ in range(count)]
+            self._check_with_customer(job, "gets a return shipping label")
+            now, label = self.clock.now(), job.return_label
+            if label is not None and not label.expired(now):
+                if label.status(now) == "InProgress":
+                    raise ConflictException(job_id)
+                raise ReturnShippingLabelAlreadyExistsException(job_id)
+            job.return_label = ReturnLabel(now, self.clock.date() + LABEL_LASTS)
+            return job.return_label.status(now)
 
-    def news(self) -> list[Transition]:
-        """Return the transitions of all jobs since the last call, in the order in which they happened."""
-        with self._lock:
-            now = self.clock.now()
-            news = [transition for job in list(self.jobs.values()) for transition in job.news(now)]
-        return sorted(news, key=lambda transition: transition.at)
+    def describe_return_shipping_label(self, job_id: str, base_url: str) -> dict[str, Any]:
+        """Return a DescribeReturnShippingLabelResult."""
+        label, now = self.job(job_id).return_label, self.clock.now()
+        if label is None:
+            raise InvalidResourceException("ReturnShippingLabel", job_id)
+        status = label.status(now)
+        if status == "InProgress":
+            return {"Status": status}
+        uri = self._links(base_url).to(job_id, RETURN_LABEL)
+        return {"Status": status, "ExpirationDate": label.expires, "ReturnShippingLabelURI": uri}
+
+    def get_snowball_usage(self) -> dict[str, int]:
+        """Return a GetSnowballUsageResult: devices from when they are prepared until they are erased."""
+        now = self.clock.now()
+        in_use = [
+            job
+            for job in self.known_jobs()
+            if job.has_device
+            and job.has_reached(JobState.PREPARING_APPLIANCE, now)
+            and not job.has_reached(JobState.COMPLETE, now)
+        ]
+        return {"SnowballLimit": SNOWBALL_LIMIT, "SnowballsInUse": len(in_use)}
+
+    def _links(self, base_url: str) -> Links:
+        return Links(base_url, self.account_id, self.region_name, self.clock.wall())
+
+    def _together(self) -> list[SnowballBackend]:
+        """Return the backends that answer a listing together: those of all US regions, or this one alone."""
+        if not self.region_name.startswith(_US_REGIONS):
+            return [self]
+        return [
+            backend
+            for backend in all_backends()
+            if backend.account_id == self.account_id and backend.region_name.startswith(_US_REGIONS)
+        ]
 
     def _check_addresses(self, details: dict[str, Any]) -> None:
         for member in ("AddressId", "ForwardingAddressId"):
             if details.get(member) not in (None, *self.addresses):
                 raise InvalidResourceException("Address", details[member])
-
-    def _cluster(self, cluster_id: str) -> Cluster:
-        if cluster_id not in self.clusters:
-            raise InvalidResourceException("Cluster", cluster_id)
-        return self.clusters[cluster_id]
-
-    def _job(self, job_id: str) -> Job:
-        if job_id not in self.jobs:
-            raise InvalidResourceException("Job", job_id)
-        return self.jobs[job_id]
 
 
 snowball_backends = BackendDict(SnowballBackend, "snowball")
@@ -517,3 +412,8 @@ def all_backends() -> list[SnowballBackend]:
     # moto adds to the dictionaries under this lock, in whatever thread asks first.
     with backend_lock:
         return [backend for _, _, backend in snowball_backends.iter_backends()]
+
+
+#: Tells what happens to the jobs of all backends.
+newsroom = Newsroom(all_backends)
+snowball_clock.after_jump.append(newsroom.tell)

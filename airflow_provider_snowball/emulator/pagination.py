@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from .exceptions import InvalidNextTokenException, ValidationException
 
-__all__ = ["DEFAULT_PAGE_SIZE", "page"]
+__all__ = ["DEFAULT_PAGE_SIZE", "page", "shifted"]
 
 #: What a page holds if the request does not say; also the most that MaxResults can ask for.
 DEFAULT_PAGE_SIZE = 100
@@ -41,26 +41,40 @@ def page(
                 "Member must have value greater than or equal to 1"
             ]
         )
-    start = 0 if next_token is None else _read(next_token, listing)
-    if next_token is not None and start >= len(items):
+    start, given_for = (0, listing) if next_token is None else _read(next_token)
+    if given_for != listing:
+        raise InvalidNextTokenException
+    # Just behind the last entry is where a shifted listing can lead.
+    if start > len(items):
         raise InvalidNextTokenException
     end = start + (max_results or DEFAULT_PAGE_SIZE)
     return items[start:end], _write(end, listing) if end < len(items) else None
 
 
+def shifted(token: str, by: int) -> str:
+    """
+    Return a token that leads ``by`` entries further into the same listing; below zero, back.
+
+    :raises InvalidNextTokenException: if the token is none.
+    """
+    start, listing = _read(token)
+    return _write(max(start + by, 0), listing)
+
+
 def _write(start: int, listing: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([start, _digest(start, listing)]).encode()).decode()
+    content = json.dumps([start, listing, _digest(start, listing)])
+    return base64.urlsafe_b64encode(content.encode()).decode()
 
 
-def _read(token: str, listing: str) -> int:
+def _read(token: str) -> tuple[int, str]:
     try:
-        start, _ = json.loads(base64.urlsafe_b64decode(token.encode()))
+        start, listing, _ = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, TypeError):
         raise InvalidNextTokenException from None
     # Compared as a whole: base64 lets some damage pass.
     if not isinstance(start, int) or token != _write(start, listing):
         raise InvalidNextTokenException
-    return start
+    return start, listing
 
 
 def _digest(start: int, listing: str) -> str:

@@ -2,7 +2,8 @@
 A local Snowball over HTTP, with the rest of moto's services (STS, SNS, S3 and so on) beside it.
 
 Point a client at :attr:`SnowballServer.endpoint_url`, or set ``AWS_ENDPOINT_URL_SNOWBALL`` to it.
-Requests must be signed, with any credentials: moto tells services apart by the signature.
+Requests must be signed, with any credentials: moto tells its services, accounts and regions apart by
+the signature.
 
 Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with ``{"error": ...}``:
 
@@ -13,12 +14,26 @@ Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with 
 ``GET /_snowball/jobs``, ``GET /_snowball/jobs/JID…``
     Every job of every account and region, or one: its state, the journey so far, its plan.
 ``POST /_snowball/jobs/JID…``
+    One of these, each a method of :class:`.store.Store`:
     ``{"state": "WithCustomer"}`` pins a state, also one that AWS does not know;
-    ``{"plan": [["InTransitToCustomer", "2d"], ["Cancelled", null]]}`` replaces what is to come.
+    ``{"plan": [["InTransitToCustomer", "2d"], ["Cancelled", null]]}`` replaces what is to come;
+    ``{"delay": {"by": "20d", "state": "PreparingAppliance"}}`` makes it lag (by default where it is);
+    ``{"hold": "WithCustomer"}`` keeps it there until ``{"send_on": true}`` or UpdateJobShipmentState;
+    ``{"cancel_in": "InProgress"}`` lets AWS cancel it at the end of that;
+    ``{"objects": {"a.jpg": 1024}}`` says what its device carries, in bytes;
+    ``{"failed_objects": 3}`` or ``{"failed_objects": {"a.jpg": "reason"}}`` lets some of that fail;
+    ``{"parts": 3}`` spreads an export over so many devices.
+``GET /_snowball/clusters``
+    Every cluster of every account and region, with its state and the ids of its jobs.
 ``POST /_snowball/clusters/CID…/jobs``
     ``{"count": 250}`` adds as many nodes, beyond AWS's limit of 16.
+``GET /_snowball/faults``, ``POST /_snowball/faults``
+    The faults with how many requests each has struck; ``{"kind": "throttle", "rate": 0.5}`` adds one:
+    the arguments of :meth:`.faults.Faults.add`.
+``DELETE /_snowball/faults``, ``DELETE /_snowball/faults/1``
+    Removes all of them, or one.
 ``POST /moto-api/reset``
-    moto's own: forgets everything and puts the clock back to its usual speed.
+    moto's own: forgets everything, faults too, and puts the clock back to its usual speed.
 """
 
 from __future__ import annotations
@@ -26,6 +41,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import struct
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -35,15 +51,13 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from . import register
 from .clock import parse_speed
-from .control import with_control
-from .models import all_backends, snowball_clock
+from .control import ConnectionReset, with_control
+from .models import newsroom, snowball_clock
+from .store import snowball_faults
 
 __all__ = ["SnowballServer"]
 
 log = logging.getLogger(__name__)
-
-#: Real seconds between two looks at what changed. States do not depend on it, only the log does.
-_WATCH_INTERVAL = 0.1
 
 
 class SnowballServer:
@@ -74,8 +88,7 @@ class SnowballServer:
         self.port = port
         self.speed = parse_speed(speed)
         self._server: BaseWSGIServer | None = None
-        self._threads: list[threading.Thread] = []
-        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -96,6 +109,7 @@ class SnowballServer:
             raise RuntimeError(f"This server is already running at {self.endpoint_url}")
         register()
         BackendDict.reset()
+        snowball_faults.clear()
         snowball_clock.configure(self.speed)
         # Bound here, as werkzeug ends the process if the port is taken.
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
@@ -103,31 +117,27 @@ class SnowballServer:
             self._server = make_server(
                 self.host,
                 listening.getsockname()[1],
-                with_control(DomainDispatcherApplication(create_backend_app)),
+                with_control(DomainDispatcherApplication(create_backend_app), create_backend_app("snowball")),
                 threaded=True,
                 request_handler=_QuietHandler,
                 fd=listening.fileno(),
             )
         self.port = self._server.port
-        self._stopping.clear()
-        self._threads = [
-            threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True),
-            threading.Thread(target=self._watch, daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
+        newsroom.watch()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """End serving and forget everything. Stopping twice does no harm."""
-        if self._server is None:
+        if self._server is None or self._thread is None:
             return
-        self._stopping.set()
         self._server.shutdown()
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
         self._server.server_close()
+        newsroom.unwatch()
         self._server = None
         BackendDict.reset()
+        snowball_faults.clear()
         snowball_clock.configure(1.0)
 
     def __enter__(self) -> Self:
@@ -142,23 +152,16 @@ class SnowballServer:
     ) -> None:
         self.stop()
 
-    def _watch(self) -> None:
-        """Log every transition, also of jobs that nobody asks about."""
-        while not self._stopping.wait(_WATCH_INTERVAL):
-            for backend in all_backends():
-                for news in backend.news():
-                    cluster = news.job.cluster
-                    log.info(
-                        "%s%s: %s -> %s (day %.1f)",
-                        news.job.job_id,
-                        f" of {cluster.cluster_id}" if cluster else "",
-                        news.previous,
-                        news.state,
-                        (news.at - news.job.created_at) / 86400,
-                    )
-
 
 class _QuietHandler(WSGIRequestHandler):
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        """Reset the connection if a fault wants that; otherwise the client has left by itself."""
+        if isinstance(error, ConnectionReset):
+            self.close_connection = True
+            # Closed without lingering, a socket sends RST and not FIN.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(self.connection.detach())
+
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base class's names
         """Keep requests at DEBUG: the news are the transitions."""
         log.debug("%s %s", self.address_string(), message % args)

@@ -1,6 +1,7 @@
 """snowball base URL and path."""
 
-from .responses import SnowballResponse
+from .links import PATH
+from .responses import SnowballResponse, serve_file
 
 url_bases = [
     r"https?://snowball\.(.+)\.amazonaws\.com",
@@ -8,4 +9,5 @@ url_bases = [
 
 url_paths = {
     "{0}/$": SnowballResponse.dispatch,
+    f"{{0}}{PATH}.+": serve_file,
 }

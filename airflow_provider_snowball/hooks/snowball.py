@@ -6,19 +6,30 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import botocore.exceptions as bc
 import botocore.session
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from botocore.config import Config
 
 from airflow_provider_snowball.calls import Call, DescribeCluster, DescribeJob, ListClusterJobs, ListJobs
 from airflow_provider_snowball.compat import AirflowNotFoundException
+from airflow_provider_snowball.connection import (
+    ACCEPTED_TYPES,
+    CONN_TYPE,
+    EXTRA_FIELDS,
+    HOOK_NAME,
+    field_behaviour,
+    without_empty,
+)
 from airflow_provider_snowball.exceptions import SnowballConnectionError
+from airflow_provider_snowball.hooks.errors import classify
+from airflow_provider_snowball.hooks.probe import probe
 from airflow_provider_snowball.lifecycle import JobListEntry
 from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
-from airflow_provider_snowball.wait import ErrorKind, RequestError
 
 if TYPE_CHECKING:
     from botocore.paginate import Paginator
@@ -38,88 +49,6 @@ DEFAULT_RETRIES = {"mode": "standard", "total_max_attempts": 5}
 #: The same for a client that many waits share: adaptive mode slows all of them once one is throttled.
 SHARED_RETRIES = {"mode": "adaptive", "total_max_attempts": 5}
 
-_THROTTLING = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttling",
-        "ThrottledException",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-_THROTTLING_OR_SERVER = _THROTTLING | {
-    "InternalError",
-    "InternalFailure",
-    "InternalServerError",
-    "InvalidNextTokenException",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-}
-_BAD_INPUT = frozenset({"ValidationException", "ValidationError", "SerializationException"})
-#: botocore's errors that repeat until somebody changes credentials, region or configuration.
-_REFUSALS = (
-    bc.NoCredentialsError,
-    bc.PartialCredentialsError,
-    bc.NoRegionError,
-    bc.InvalidRegionError,
-    bc.ProfileNotFound,
-    bc.ConfigNotFound,
-    bc.ConfigParseError,
-    bc.InvalidConfigError,
-    bc.TokenRetrievalError,
-    bc.SSOError,
-    bc.UnknownServiceError,
-    SnowballConnectionError,
-)
-
-
-def classify(error: Exception) -> RequestError:
-    """
-    Tell what an exception of a call means, keeping the API's own words.
-
-    An error that this function does not know counts as passing: it may not meet the next poll.
-    """
-    code = type(error).__name__
-    if isinstance(error, bc.ClientError):
-        code = error.response.get("Error", {}).get("Code") or code
-    found = RequestError(_kind_of(error), _words_of(error), code=code, throttled=code in _THROTTLING)
-    found.__cause__ = error
-    return found
-
-
-def _kind_of(error: Exception) -> ErrorKind:
-    if isinstance(error, bc.ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-        http = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _THROTTLING_OR_SERVER or http in (408, 429) or http >= 500:
-            return ErrorKind.PASSING
-        if code == "InvalidResourceException":
-            return ErrorKind.NOT_FOUND
-        return ErrorKind.BAD_INPUT if code in _BAD_INPUT else ErrorKind.REFUSED
-    if isinstance(error, ValueError | bc.ParamValidationError) and not isinstance(
-        error, bc.InvalidRegionError
-    ):
-        return ErrorKind.BAD_INPUT
-    return ErrorKind.REFUSED if isinstance(error, _REFUSALS) else ErrorKind.PASSING
-
-
-def _words_of(error: Exception) -> str:
-    if isinstance(error, bc.ClientError):
-        details = error.response.get("Error", {})
-        code = details.get("Code") or "an error"
-        return f"{code} when calling {error.operation_name}: {details.get('Message')}"
-    if isinstance(error, ValueError | SnowballConnectionError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
-
 
 class SnowballHook(AwsGenericHook["SnowballClient"]):
     """
@@ -128,15 +57,19 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     Takes the parameters of
     :class:`~airflow.providers.amazon.aws.hooks.base_aws.AwsGenericHook`; ``client_type`` is set.
 
-    A connection id other than None and ``aws_default`` that cannot be found raises
-    :class:`~airflow_provider_snowball.exceptions.SnowballConnectionError`: the base class would go on
-    with whatever credentials the machine has. For ``aws_default`` its habit, with its warning, stays.
+    Connections of type ``snowball`` and ``aws`` do alike; any other type raises
+    :class:`~airflow_provider_snowball.exceptions.SnowballConnectionError`. So does half an access key.
+    A connection id other than None and ``aws_default`` that cannot be found raises it, too: the base
+    class would go on with whatever credentials the machine has. For ``aws_default`` its habit, with its
+    warning, stays.
 
     Methods raise :class:`botocore.exceptions.ClientError` as it comes; :func:`classify` tells what it means.
 
     .. seealso:: :external+boto3:py:class:`Snowball.Client`
     """
 
+    conn_type = CONN_TYPE
+    hook_name = HOOK_NAME
     #: The retries of a client for which nobody set any.
     default_retries: Mapping[str, Any] = DEFAULT_RETRIES
 
@@ -166,20 +99,92 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 "Admin > Connections, or correct aws_conn_id. No other credentials are tried in its place"
             ) from error
 
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return what the connection form relabels and hides; Airflow 3.2 and later read the metadata."""
+        return field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the fields that the connection form adds; Airflow 3.2 and later read the metadata."""
+        from flask_appbuilder.fieldwidgets import (  # type: ignore[import-not-found]  # older lines bring both
+            BS3TextFieldWidget,
+        )
+        from wtforms import StringField  # type: ignore[import-untyped]
+
+        return {
+            field.key: StringField(field.label, description=field.description, widget=BS3TextFieldWidget())
+            for field in EXTRA_FIELDS
+        }
+
+    @classmethod
+    def _get_provider_version(cls) -> str:
+        # The base class looks up the amazon provider's by conn_type, to tell AWS.
+        return str(AwsGenericHook._get_provider_version())
+
+    @cached_property
+    def conn_config(self) -> AwsConnectionWrapper:
+        """
+        Look the connection up, and return what the amazon provider makes of it.
+
+        :raises SnowballConnectionError: if it cannot be found, or is none for AWS.
+        """
+        found = None
+        if self.aws_conn_id:
+            try:
+                found = _as_aws(self.get_connection(self.aws_conn_id))
+            except AirflowNotFoundException:
+                self.log.warning(
+                    "Airflow connection %r cannot be found: going on with what boto3 finds", self.aws_conn_id
+                )
+        return AwsConnectionWrapper(
+            conn=found, region_name=self._region_name, botocore_config=self._config, verify=self._verify
+        )
+
     def get_client_type(
         self, region_name: str | None = None, config: Config | None = None, deferrable: bool = False
     ) -> Any:
-        """Build a client as the base class does, with retries of ours where nobody set any."""
+        """
+        Build a client as the base class does, with retries of ours where nobody set any.
+
+        :raises SnowballConnectionError: if an address among the settings is none.
+        """
         config = config or self.config
         if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]
             config = config.merge(Config(retries=self.default_retries))  # type: ignore[arg-type]
-        return super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
+        try:
+            return super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
+        except ValueError as error:
+            if isinstance(error, bc.BotoCoreError):
+                raise
+            raise SnowballConnectionError(
+                f"No client can be made of Airflow connection {self.aws_conn_id!r}: {error}"
+            ) from error
 
     def _retries_are_set_outside(self) -> bool:
         if os.environ.get("AWS_MAX_ATTEMPTS") or os.environ.get("AWS_RETRY_MODE"):
             return True
         session = botocore.session.Session(profile=self.conn_config.profile_name)
         return not {"retry_mode", "max_attempts"}.isdisjoint(session.get_scoped_config())
+
+    def find_region(self) -> str | None:
+        """
+        Return the region that requests go to, without making any: a client may ask STS for a role first.
+
+        :raises SnowballConnectionError: if the connection cannot be found, or is none for AWS.
+        """
+        session = botocore.session.Session(profile=self.conn_config.profile_name)
+        return self.region_name or session.get_config_variable("region")
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Ask Snowball for a cluster, as the Test button of Airflow's connection form does.
+
+        Never raises. The text has the region, the identity as far as AWS tells, and what failed.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_clusters`
+        """
+        return probe(self)
 
     def connection_fingerprint(self) -> str:
         """
@@ -344,3 +349,28 @@ def _each_once(entries: list[JobListEntry]) -> list[JobListEntry]:
     for number, entry in enumerate(entries):
         last[entry.get("JobId") or number] = entry
     return list(last.values())
+
+
+def _as_aws(found: Any) -> AwsConnectionWrapper:
+    """
+    Return an Airflow connection as the amazon provider's own, which warns of every type but aws.
+
+    :raises SnowballConnectionError: if it is of another type than the two, or has half an access key.
+    """
+    if found.conn_type and found.conn_type not in ACCEPTED_TYPES:
+        raise SnowballConnectionError(
+            f"Airflow connection {found.conn_id!r} is of type {found.conn_type!r}, which is none for AWS; "
+            f"name one of type {' or '.join(ACCEPTED_TYPES)} in aws_conn_id"
+        )
+    ours: AwsConnectionWrapper = AwsConnectionWrapper.from_connection_metadata(
+        conn_id=found.conn_id,
+        login=found.login,
+        password=found.password,
+        extra=without_empty(found.extra_dejson),
+    )
+    if bool(found.login) != bool(found.password) and not ours.aws_access_key_id:
+        raise SnowballConnectionError(
+            f"Airflow connection {found.conn_id!r} has only half an access key: give it both the access key "
+            "ID and the secret access key, or neither. No other credentials are tried in their place"
+        )
+    return ours

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters
 from airflow_provider_snowball.lifecycle import parse_state, portable
+from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
 from airflow_provider_snowball.validate import check_cluster_id, check_page_size, is_literal
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class ListClusterJobsOperator(AwsParameters):
 
         states = None if self.job_states is None else _check_states(self.job_states)
         hook = SnowballHook.of(**self.aws_parameters)
+        SnowFamilyConsoleLink().persist(context, hook.find_region)
         jobs = hook.list_cluster_jobs(self.cluster_id, page_size=self.page_size)
         chosen = [portable(job) for job in jobs if states is None or job.get("JobState") in states]
         self.log.info("Cluster %s: %s jobs, %s returned", self.cluster_id, len(jobs), len(chosen))

@@ -27,6 +27,7 @@ from airflow_provider_snowball.compat import (
 )
 from airflow_provider_snowball.exceptions import exception_for
 from airflow_provider_snowball.lifecycle import JobState, parse_state
+from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
 from airflow_provider_snowball.terms import BACKSTOP, Terms
 from airflow_provider_snowball.validate import (
     check_job_ids,
@@ -140,13 +141,13 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
             self.log.info("Begun on a worker in spite of start_from_trigger: %s", self._why_on_worker)
         try:
             started_at, wait = self._begin(context)
-            poller = _HookPoller(self)
+            poller = _HookPoller(self, context)
             while True:
                 step = self._poll(wait, poller)
                 if not isinstance(step, Again):
                     return self._end(step)
                 if step.new_client:
-                    poller = _HookPoller(self)
+                    poller = _HookPoller(self, context)
                 if self.deferrable:
                     self._defer(wait, started_at, step)
                 if self.reschedule:
@@ -160,15 +161,18 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once and return the verdict, with the jobs as the XCom value once it is met."""
-        step = self._poll(self._begin(context)[1], _HookPoller(self))
+        step = self._poll(self._begin(context)[1], _HookPoller(self, context))
         if isinstance(step, Again):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._end(step))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
         """End the wait as the trigger found; the method's name and the event's form are stored: they stay."""
-        from airflow_provider_snowball.triggers.events import step_of
+        from airflow_provider_snowball.triggers.events import region_of, step_of
 
+        if region := region_of(event):
+            # No worker has had this task before.
+            SnowFamilyConsoleLink().persist(context, lambda: region)
         return self._end(step_of(event))
 
     def resume_execution(
@@ -187,7 +191,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         # Nobody polled at the deadline, since no triggerer was there to: do it here, with no time left.
         now = datetime.now(UTC)
         wait = Wait(self._terms(now - timedelta(seconds=self.timeout)), now=now, succeeded=True)
-        step = self._poll(wait, _HookPoller(self))
+        step = self._poll(wait, _HookPoller(self, context))
         if isinstance(step, Again):
             raise AssertionError("a poll at the deadline ends a wait")
         return self._end(step)
@@ -324,8 +328,9 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 class _HookPoller:
     """Answers a wait's requests with a hook of its own, built at the first one."""
 
-    def __init__(self, sensor: SnowballSensor) -> None:
+    def __init__(self, sensor: SnowballSensor, context: Context) -> None:
         self._sensor = sensor
+        self._context = context
         self._hook: SnowballHook | None = None
 
     def __call__(self, call: Call) -> Any:
@@ -333,6 +338,7 @@ class _HookPoller:
 
         if self._hook is None:
             self._hook = SnowballHook.of(**self._sensor.aws_parameters)
+            SnowFamilyConsoleLink().persist(self._context, self._hook.find_region)
         return answer(self._hook, call)
 
 

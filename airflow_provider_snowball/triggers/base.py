@@ -87,6 +87,7 @@ class SnowballTrigger(BaseTrigger):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
+        self._region: str | None = None
         if unknown:
             # Stored by a newer version, before a downgrade: the wait is worth more than the argument.
             log.warning("%s ignores arguments unknown to it: %s", type(self).__name__, ", ".join(unknown))
@@ -129,7 +130,7 @@ class SnowballTrigger(BaseTrigger):
             # A trigger that raises leaves its task to Airflow's own rules, which differ between its lines.
             log.exception("The wait for %s broke off", self._source())
             step = Fail(FailKind.ERROR, f"The trigger broke off: {type(error).__name__}: {error}")
-        yield TriggerEvent(event_of(step))  # type: ignore[no-untyped-call]
+        yield TriggerEvent(event_of(step, region=self._region))  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> Done | Fail:
         try:
@@ -147,6 +148,9 @@ class SnowballTrigger(BaseTrigger):
                     step = await drive_async(wait.poll(_now), asker.answer)
                     _tell(wait)
                     if not isinstance(step, Again):
+                        if self.started_at is None:
+                            # For a link to the console: no worker has had the task yet.
+                            self._region = register.region_of(self._aws_parameters)
                         return step
                     asker.again_after(step.delay)
         finally:

@@ -80,6 +80,11 @@ class SharedClient:
         self._metrics.success()
         return reply
 
+    @property
+    def region(self) -> str | None:
+        """The region that is asked, None as long as there is no client."""
+        return None if self._hook is None else self._hook.conn_region_name
+
     def close(self) -> None:
         """Let go of everything; calls under way end without a further request."""
         self._cap.close()

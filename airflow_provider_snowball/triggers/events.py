@@ -12,16 +12,23 @@ from typing import Any
 
 from airflow_provider_snowball.wait import Done, Fail, FailKind
 
-__all__ = ["EVENT_VERSION", "event_of", "step_of"]
+__all__ = ["EVENT_VERSION", "event_of", "region_of", "step_of"]
 
 EVENT_VERSION = 1
 
 
-def event_of(step: Done | Fail) -> dict[str, Any]:
-    """Return the payload that says how a wait ended, in plain JSON values."""
+def event_of(step: Done | Fail, *, region: str | None = None) -> dict[str, Any]:
+    """
+    Return the payload that says how a wait ended, in plain JSON values.
+
+    :param region: the region that was asked, for a task that knows nothing of it.
+    """
+    event: dict[str, Any] = {"version": EVENT_VERSION}
     if isinstance(step, Done):
-        return {"version": EVENT_VERSION, "status": "done", "jobs": step.jobs}
-    return {"version": EVENT_VERSION, "status": "failed", "kind": step.kind.value, "message": step.message}
+        event |= {"status": "done", "jobs": step.jobs}
+    else:
+        event |= {"status": "failed", "kind": step.kind.value, "message": step.message}
+    return event if region is None else event | {"region": region}
 
 
 def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
@@ -39,3 +46,9 @@ def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
         return Fail(FailKind(str(event.get("kind"))), message)
     except ValueError:
         return Fail(FailKind.ERROR, message)
+
+
+def region_of(event: Mapping[str, Any] | None) -> str | None:
+    """Return the region that a payload tells of."""
+    region = (event or {}).get("region")
+    return region if isinstance(region, str) else None

@@ -183,6 +183,11 @@ class Register:
         """
         return Seat(self._clients, parameters, call)
 
+    def region_of(self, parameters: Mapping[str, Any]) -> str | None:
+        """Return the region that a client in use asks, None as long as it is not known."""
+        client = self._clients.get(_who(parameters))
+        return None if client is None else client.shared.region
+
 
 class Seat:
     """
@@ -200,7 +205,7 @@ class Seat:
         self._clients = clients
         self._parameters = parameters
         self._call = call
-        self._who = json.dumps([parameters[name] for name in AWS_PARAMETERS], sort_keys=True, default=repr)
+        self._who = _who(parameters)
 
     def __enter__(self) -> Feed:
         """Take the seat."""
@@ -221,6 +226,10 @@ class Seat:
         if not client.feeds:
             client.shared.close()
             del self._clients[self._who]
+
+
+def _who(parameters: Mapping[str, Any]) -> str:
+    return json.dumps([parameters[name] for name in AWS_PARAMETERS], sort_keys=True, default=repr)
 
 
 _REGISTERS: WeakKeyDictionary[asyncio.AbstractEventLoop, Register] = WeakKeyDictionary()

@@ -5,84 +5,31 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from snowball_calls import (
+    ABSENT,
+    BAD_TOKEN,
+    CANNOT_BE_FOUND,
+    UUID,
+    WRONG_INPUT,
+    WRONG_STATE,
+    Connect,
+    backend,
+    cluster_state,
+    create_address,
+    create_cluster,
+    create_job,
+    fails,
+    ids_of,
+    jobs_of,
+    states_of,
+)
 
-from airflow_provider_snowball.emulator import SnowballBackend, snowball_backends, snowball_clock
+from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.lifecycle import PATHS, JobType
-
-ACCOUNT = "123456789012"
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-ABSENT = "123e4567-e89b-12d3-a456-426655440000"
-BAD_TOKEN = (
-    "The NextToken string was altered unexpectedly, and the operation has stopped. "
-    "Run the operation without changing the NextToken string, and try again."
-)
-CANNOT_BE_FOUND = (
-    "The specified resource can't be found: {}. "
-    "Check the information you provided in your last request, and try again."
-)
-WRONG_STATE = (
-    "The action can't be performed because the job's current state doesn't allow that action "
-    "to be performed: {}."
-)
-WRONG_INPUT = "Job or cluster creation failed. One or more inputs were invalid: {}."
-
-
-def backend(region: str = "us-east-1", account: str = ACCOUNT) -> SnowballBackend:
-    return snowball_backends[account][region]
-
-
-def create_address(client: Any) -> str:
-    return client.create_address(Address={"Name": "A. N. Other", "Street1": "1 Main St", "City": "Seattle"})[
-        "AddressId"
-    ]
-
-
-def create_cluster(client: Any, size: int | None = 5, **members: Any) -> str:
-    wanted = {
-        "JobType": "LOCAL_USE",
-        "AddressId": create_address(client),
-        "SnowballType": "EDGE",
-        "ShippingOption": "SECOND_DAY",
-    } | members
-    if size is not None:
-        wanted["InitialClusterSize"] = size
-    return client.create_cluster(**wanted)["ClusterId"]
-
-
-def create_job(client: Any, job_type: str, **members: Any) -> str:
-    return client.create_job(
-        JobType=job_type, AddressId=create_address(client), ShippingOption="STANDARD", **members
-    )["JobId"]
-
-
-def jobs_of(client: Any, cluster_id: str) -> list[dict[str, Any]]:
-    return client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
-
-
-def ids_of(client: Any, cluster_id: str) -> list[str]:
-    return [job["JobId"] for job in jobs_of(client, cluster_id)]
-
-
-def states_of(client: Any, cluster_id: str) -> list[str]:
-    return [job["JobState"] for job in jobs_of(client, cluster_id)]
-
-
-def cluster_state(client: Any, cluster_id: str) -> str:
-    return client.describe_cluster(ClusterId=cluster_id)["ClusterMetadata"]["ClusterState"]
-
-
-def fails(call: Callable[..., Any], **params: Any) -> dict[str, Any]:
-    with pytest.raises(ClientError) as failure:
-        call(**params)
-    assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    assert failure.value.response["ResponseMetadata"]["RetryAttempts"] == 0
-    return failure.value.response
 
 
 def test_boto3_speaks_json(client: Any) -> None:
@@ -189,21 +136,32 @@ def test_initial_size_is_the_quorum(client: Any) -> None:
     assert states_of(client, cluster_id) == ["WithCustomer"] * 2
 
 
-def test_node_ordered_later_starts_at_once(client: Any) -> None:
+def test_replacement_of_a_node_is_listed_a_while_after_it_was_ordered(client: Any) -> None:
     cluster_id = create_cluster(client)
+    broken = ids_of(client, cluster_id)[2]
     snowball_clock.jump("6d")
+    backend().set_state(broken, "Cancelled")
     job_id = client.create_job(ClusterId=cluster_id)["JobId"]
-    assert states_of(client, cluster_id) == ["WithCustomer"] * 5 + ["New"]
+    # It can be described at once, as its id is known; listings take ten minutes to have it.
+    assert client.describe_job(JobId=job_id)["JobMetadata"]["JobState"] == "New"
+    snowball_clock.jump("9m")
+    assert job_id not in ids_of(client, cluster_id)
+    assert job_id not in [job["JobId"] for job in client.list_jobs()["JobListEntries"]]
+    snowball_clock.jump("1m")
+    assert ids_of(client, cluster_id)[5] == job_id
+    assert client.list_jobs()["JobListEntries"][5]["JobId"] == job_id
+    assert states_of(client, cluster_id)[2:] == ["Cancelled", "WithCustomer", "WithCustomer", "New"]
     snowball_clock.jump("6d")
-    assert client.describe_job(JobId=job_id)["JobMetadata"]["JobState"] == "WithCustomer"
+    assert states_of(client, cluster_id)[5] == "WithCustomer"
+    assert cluster_state(client, cluster_id) == "InUse"
 
 
 @pytest.mark.parametrize("job_type", list(JobType))
 def test_jobs_walk_through_their_lifecycle(client: Any, job_type: JobType) -> None:
     job_id = create_job(client, job_type)
     seen = []
-    for _ in range(30 * 24):
-        # Not over the wire each time: that is 700 requests.
+    for _ in range(40 * 24):
+        # Not over the wire each time: that is a thousand requests.
         state = backend().describe_job(job_id)["JobState"]
         if state not in seen:
             seen.append(state)
@@ -269,6 +227,7 @@ def test_transitions_are_told_once_and_in_order(client: Any) -> None:
     job_id = ids_of(client, cluster_id)[0]
     job = backend().jobs[job_id]
     now = snowball_clock.now()
+    # That it was created is told by the request itself.
     assert job.news(now) == []
     states = [t.state for t in job.news(now + 6 * 86400)]
     assert states == [state.value for state in PATHS[JobType.LOCAL_USE][1:7]]
@@ -505,7 +464,7 @@ def test_paginators(client: Any, operation: str, key: str, ident: str, page_size
 def test_tokens_are_good_for_their_own_listing_only(client: Any) -> None:
     mine, other = create_cluster(client), create_cluster(client)
     token = client.list_cluster_jobs(ClusterId=mine, MaxResults=2)["NextToken"]
-    start, digest = json.loads(base64.urlsafe_b64decode(token))
+    start, listing, digest = json.loads(base64.urlsafe_b64decode(token))
 
     def forged(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
@@ -519,8 +478,11 @@ def test_tokens_are_good_for_their_own_listing_only(client: Any) -> None:
         token.swapcase(),
         forged(1),
         forged({}),
-        forged([start + 1, digest]),
-        forged(["2", digest]),
+        forged([start + 1, listing, digest]),
+        forged(["2", listing, digest]),
+        forged([start, "ListJobs", digest]),
+        forged([start, None, digest]),
+        forged([start, digest]),
     ]
     for bad_token in bad:
         error = fails(client.list_cluster_jobs, ClusterId=mine, NextToken=bad_token)["Error"]
@@ -533,8 +495,8 @@ def test_tokens_are_good_for_their_own_listing_only(client: Any) -> None:
 @pytest.mark.parametrize(
     ("operation", "params"),
     [
-        ("get_snowball_usage", {}),
-        ("get_job_manifest", {"JobId": f"JID{ABSENT}"}),
+        ("list_compatible_images", {}),
+        ("get_software_updates", {"JobId": f"JID{ABSENT}"}),
         ("list_long_term_pricing", {}),
     ],
 )
@@ -545,18 +507,20 @@ def test_operations_that_are_not_here(client: Any, operation: str, params: dict[
     assert error["Message"] == f"This local Snowball does not implement the operation {name}."
 
 
-def test_accounts_and_regions_are_apart(connect: Callable[..., Any]) -> None:
-    here, abroad = connect(), connect("eu-west-1")
+def credentials_of(connect: Connect, account: str) -> dict[str, str]:
     role = connect(service="sts").assume_role(
-        RoleArn="arn:aws:iam::222222222222:role/other", RoleSessionName="other"
+        RoleArn=f"arn:aws:iam::{account}:role/other", RoleSessionName="other"
     )
-    other = connect(
-        credentials={
-            "aws_access_key_id": role["Credentials"]["AccessKeyId"],
-            "aws_secret_access_key": role["Credentials"]["SecretAccessKey"],
-            "aws_session_token": role["Credentials"]["SessionToken"],
-        }
-    )
+    return {
+        "aws_access_key_id": role["Credentials"]["AccessKeyId"],
+        "aws_secret_access_key": role["Credentials"]["SecretAccessKey"],
+        "aws_session_token": role["Credentials"]["SessionToken"],
+    }
+
+
+def test_accounts_and_regions_are_apart(connect: Connect) -> None:
+    here, abroad = connect(), connect("eu-west-1")
+    other = connect(credentials=credentials_of(connect, "222222222222"))
     cluster_id = create_cluster(here)
     for stranger in (abroad, other):
         assert stranger.list_clusters()["ClusterListEntries"] == []
@@ -568,7 +532,44 @@ def test_accounts_and_regions_are_apart(connect: Callable[..., Any]) -> None:
     assert len(here.list_jobs()["JobListEntries"]) == 5
 
 
-def test_us_regions_list_their_jobs_together(connect: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("where", ["another region", "another US region", "another account"])
+@pytest.mark.parametrize(
+    ("operation", "member", "params"),
+    [
+        ("describe_job", "JobId", {}),
+        ("update_job", "JobId", {"Description": "mine"}),
+        ("cancel_job", "JobId", {}),
+        ("get_job_manifest", "JobId", {}),
+        ("get_job_unlock_code", "JobId", {}),
+        ("update_job_shipment_state", "JobId", {"ShipmentState": "RETURNED"}),
+        ("create_return_shipping_label", "JobId", {}),
+        ("describe_return_shipping_label", "JobId", {}),
+        ("describe_cluster", "ClusterId", {}),
+        ("update_cluster", "ClusterId", {"Description": "mine"}),
+        ("cancel_cluster", "ClusterId", {}),
+        ("list_cluster_jobs", "ClusterId", {}),
+        ("create_job", "ClusterId", {}),
+        ("describe_address", "AddressId", {}),
+    ],
+)
+def test_strangers_reach_nothing(
+    connect: Connect, operation: str, member: str, params: dict[str, Any], where: str
+) -> None:
+    """What botocore documents for all US regions together are listings, and no operation with an id."""
+    owner = connect()
+    cluster_id = create_cluster(owner, 1)
+    (job_id,) = ids_of(owner, cluster_id)
+    owned = {"ClusterId": cluster_id, "JobId": job_id, "AddressId": create_address(owner)}
+    if where == "another account":
+        stranger = connect(credentials=credentials_of(connect, "222222222222"))
+    else:
+        stranger = connect("us-west-2" if "US" in where else "ap-southeast-2")
+    error = fails(getattr(stranger, operation), **{member: owned[member]}, **params)["Error"]
+    assert error["Code"] == "InvalidResourceException"
+    assert error["Message"] == CANNOT_BE_FOUND.format(f"{member[:-2].lower()} {owned[member]}")
+
+
+def test_us_regions_list_their_jobs_together(connect: Connect) -> None:
     regions = ["us-west-2", "us-east-1", "eu-west-1", "us-east-2"]
     jobs = {region: create_job(connect(region), "IMPORT") for region in regions}
     american = [jobs[region] for region in regions if region.startswith("us-")]

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_snowball.emulator import Clock, usual_plan
 from airflow_provider_snowball.emulator.clock import parse_duration, parse_speed
-from airflow_provider_snowball.emulator.plan import Plan
+from airflow_provider_snowball.emulator.plan import FOREVER, Plan, cancelled, delayed, held
 from airflow_provider_snowball.lifecycle import PATHS, JobType
 
 HOUR = 3600.0
@@ -122,7 +122,7 @@ PLAN = Plan([("New", "1h"), ("Listing", 0), ("Pending", "2h"), ("Shipped", None)
 )
 def test_state_of_a_plan(hours: float, state: str, entered: list[str]) -> None:
     assert PLAN.state_at(hours * HOUR) == state
-    assert [name for _, name in PLAN.entered_by(hours * HOUR)] == entered
+    assert [name for at, name in PLAN.timeline() if at <= hours * HOUR] == entered
 
 
 def test_plan_survives_its_own_form() -> None:
@@ -158,6 +158,64 @@ def test_what_is_no_plan(steps: list[Any], message: str) -> None:
 def test_usual_plan_walks_the_lifecycle(job_type: str, skipped: set[str]) -> None:
     states = [state for state, _ in usual_plan(job_type)]
     assert states == [state.value for state in PATHS[JobType(job_type)] if state not in skipped]
+
+
+PLANNED = [("New", HOUR), ("Listing", 2 * HOUR), ("Pending", HOUR), ("Complete", None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "steps"),
+    [
+        pytest.param(
+            lambda: delayed(PLANNED, "1d", "Listing"),
+            [("New", HOUR), ("Listing", 26 * HOUR), ("Pending", HOUR), ("Complete", None)],
+            id="lags",
+        ),
+        pytest.param(lambda: delayed(PLANNED, "1d", "Complete"), PLANNED, id="lags for ever"),
+        pytest.param(lambda: held(PLANNED, "Listing"), [("New", HOUR), ("Listing", None)], id="held"),
+        pytest.param(
+            lambda: cancelled(PLANNED, "Listing"),
+            [("New", HOUR), ("Listing", 2 * HOUR), ("Cancelled", None)],
+            id="cancelled",
+        ),
+        pytest.param(
+            lambda: Plan(PLANNED).rest(1.5 * HOUR, "Listing"),
+            [("Listing", 1.5 * HOUR), *PLANNED[2:]],
+            id="rest",
+        ),
+        pytest.param(
+            lambda: Plan(PLANNED).rest(9 * HOUR, "Listing"),
+            [("Listing", 0.0), *PLANNED[2:]],
+            id="rest of what it outlasted",
+        ),
+        pytest.param(
+            lambda: Plan(PLANNED).rest(9 * HOUR, "Complete"), [("Complete", None)], id="rest at the end"
+        ),
+        pytest.param(
+            lambda: Plan([*PLANNED[:2], *PLANNED]).rest(3.5 * HOUR, "New"),
+            [("New", 0.5 * HOUR), *PLANNED[1:]],
+            id="rest of a state that came twice",
+        ),
+        pytest.param(
+            lambda: Plan(PLANNED).waiting_in("Listing", 5 * HOUR).steps(),
+            [("New", HOUR), ("Listing", 4 * HOUR), ("Pending", HOUR), ("Complete", None)],
+            id="waits",
+        ),
+        pytest.param(
+            lambda: Plan(PLANNED).waiting_in("Listing", 3 * HOUR).steps(), PLANNED, id="need not wait"
+        ),
+        pytest.param(
+            lambda: Plan(PLANNED).waiting_in("WithAWS", 3 * HOUR).steps(), PLANNED, id="never there"
+        ),
+        pytest.param(
+            lambda: Plan(PLANNED).waiting_in("Listing", FOREVER).steps(),
+            [("New", HOUR), ("Listing", None)],
+            id="waits for ever",
+        ),
+    ],
+)
+def test_changed_plans(change: Any, steps: list[Any]) -> None:
+    assert change() == steps
 
 
 def test_devices_differ_and_can_be_repeated() -> None:

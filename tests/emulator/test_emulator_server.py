@@ -11,9 +11,12 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -24,6 +27,7 @@ from airflow_provider_snowball.emulator import register, snowball_backends, snow
 from airflow_provider_snowball.emulator.__main__ import main
 from airflow_provider_snowball.emulator.server import SnowballServer
 
+ROOT = Path(__file__).parents[2]
 #: One for all tests: a session of its own for each would read botocore's data again each time.
 SESSION = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")
 
@@ -164,6 +168,37 @@ def test_jobs_are_controlled(server: SnowballServer) -> None:
     assert sum(len(page["JobListEntries"]) for page in pages) == 253
 
 
+def test_bad_days_are_ordered_over_http(server: SnowballServer) -> None:
+    client = client_of(server.endpoint_url)
+    address_id = client.create_address(Address={"Street1": "1 Main St"})["AddressId"]
+    laggard, lost, kept, export_id = (
+        client.create_job(JobType=job_type, AddressId=address_id, ShippingOption="EXPRESS")["JobId"]
+        for job_type in ("IMPORT", "IMPORT", "IMPORT", "EXPORT")
+    )
+
+    def change(job_id: str, **body: Any) -> dict[str, Any]:
+        status, described = control(server, f"/_snowball/jobs/{job_id}", body)
+        assert status == 200, described
+        return described
+
+    change(laggard, delay={"by": "20d", "state": "PreparingAppliance"})
+    change(laggard, objects={"a.jpg": 1, "b.jpg": 2})
+    change(laggard, failed_objects={"b.jpg": "Too long a name"})
+    change(lost, cancel_in="InProgress")
+    change(kept, hold="WithCustomer")
+    change(export_id, parts=3)
+    assert change(laggard, delay={"by": "1h"})["plan"][0][0] == "New"
+    control(server, "/_snowball/clock", {"jump": "50d"})
+    states = {job["job_id"]: job["state"] for job in control(server, "/_snowball/jobs")[1]["jobs"]}
+    assert [states[each] for each in (laggard, lost, kept)] == ["Complete", "Cancelled", "WithCustomer"]
+    assert change(kept, send_on=True)["state"] == "InTransitToAWS"
+    assert len(client.describe_job(JobId=export_id)["SubJobMetadata"]) == 3
+    logs = client.describe_job(JobId=laggard)["JobMetadata"]["JobLogInfo"]
+    assert logs["JobFailureLogURI"].startswith(f"{server.endpoint_url}/_snowball/files/")
+    with urllib.request.urlopen(logs["JobFailureLogURI"], timeout=5) as response:
+        assert response.read() == b"Bucket,Key,Size,Error\nno-bucket-was-named,b.jpg,2,Too long a name\n"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "message"),
     [
@@ -176,7 +211,15 @@ def test_jobs_are_controlled(server: SnowballServer) -> None:
         ("jobs/{job}", {"state": ""}, 400, "no state is empty"),
         ("jobs/{job}", {"plan": [["New"]]}, 400, "not enough values"),
         ("jobs/{job}", {"plan": [["New", "x"], ["Complete", None]]}, 400, "got 'x'"),
-        ("jobs/{job}", {"plan": [["New", None]], "state": "New"}, 400, "one of state, plan"),
+        ("jobs/{job}", {"plan": [["New", None]], "state": "New"}, 400, "takes one of state, plan, delay"),
+        ("jobs/{job}", {"plan": "New"}, 400, "not enough values"),
+        ("jobs/{job}", {"delay": {}}, 400, "missing 1 required"),
+        ("jobs/{job}", {"delay": "1d"}, 400, "must be a mapping"),
+        ("jobs/{job}", {"hold": "Nowhere"}, 400, "Nowhere is not ahead; the plan goes on with New, Listing"),
+        ("jobs/{job}", {"cancel_in": "Complete"}, 400, "The plan never leaves Complete"),
+        ("jobs/{job}", {"objects": {"a": "big"}}, 400, "which that of a is not"),
+        ("jobs/{job}", {"failed_objects": 101}, 400, "failed must be from 0 to 100"),
+        ("jobs/{job}", {"parts": 2}, 400, "is not the main job of an export"),
         ("jobs/JID0", {"state": "New"}, 404, "No job JID0 in any account and region"),
         ("jobs/JID0", None, 404, "No job JID0 in any account and region"),
         ("clusters/CID0/jobs", {"count": 1}, 404, "No cluster CID0 in any account and region"),
@@ -267,10 +310,53 @@ def test_command_line() -> None:
             process.communicate()
 
 
+def test_examples_are_ordered_if_asked_for() -> None:
+    examples = ("--clusters", "3", "--imports", "2", "--exports", "1", "--region", "eu-west-1")
+    process = run_python(
+        "-m", "airflow_provider_snowball.emulator", "--speed", "1d/s", *examples,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        endpoint_url = process.stdout.readline().strip()
+        client = SESSION.client("snowball", "eu-west-1", endpoint_url=endpoint_url)
+        clusters = client.list_clusters()["ClusterListEntries"]
+        assert [cluster["Description"] for cluster in clusters] == [
+            f"example-cluster-{number}" for number in (1, 2, 3)
+        ]
+        jobs = client.list_jobs()["JobListEntries"][:18]
+        assert Counter(job["JobType"] for job in jobs) == {"LOCAL_USE": 15, "IMPORT": 2, "EXPORT": 1}
+        with urllib.request.urlopen(f"{endpoint_url}/_snowball/clusters", timeout=5) as response:
+            listed = json.load(response)["clusters"]
+        process.terminate()
+        stdout, stderr = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.communicate()
+    assert stdout == ""
+    assert [cluster["cluster_id"] for cluster in listed] == [cluster["ClusterId"] for cluster in clusters]
+    assert {(each["account"], each["region"]) for each in listed} == {("123456789012", "eu-west-1")}
+    assert listed[0]["job_ids"] == [job["JobId"] for job in jobs[:5]]
+    for cluster in listed:
+        job_ids = ", ".join(cluster["job_ids"])
+        assert re.search(
+            rf"Ordered in eu-west-1: {cluster['cluster_id']} example-cluster-\d: {job_ids}", stderr
+        )
+    assert f"Control: {endpoint_url}/_snowball/" in stderr
+
+
+def test_console_script_is_this_command() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"snowball-emulator": f"{main.__module__}:{main.__name__}"}
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["--speed", "fast"], "A speed is a number above zero or text such as '1d/s' or '6h/s'; got 'fast'"),
+        (["--clusters", "-1"], "a whole number of 0 or more is needed; got '-1'"),
+        (["--imports", "many"], "a whole number of 0 or more is needed; got 'many'"),
+        (["--region", "atlantis"], "atlantis is no region"),
         (["--host", "0.0.0.0"], "0.0.0.0 can be reached from other machines, which takes --allow-remote"),
     ],
 )
@@ -322,6 +408,18 @@ assert register() is False
 assert index.backend_url_patterns == before
 """
 
+NO_MOTO = """
+import sys
+sys.modules["moto"] = None
+try:
+    import airflow_provider_snowball.emulator.__main__
+except ModuleNotFoundError as error:
+    assert str(error).startswith("The local Snowball is built on moto, and moto"), error
+    assert str(error).endswith(" is not installed: pip install 'airflow-provider-snowball[emulator]'"), error
+else:
+    raise AssertionError("it was imported")
+"""
+
 NO_AIRFLOW = """
 import sys
 import airflow_provider_snowball.emulator.server
@@ -332,7 +430,9 @@ assert "flask" not in sys.modules
 
 
 @pytest.mark.parametrize(
-    "program", [MOTO_HAS_IT, NO_AIRFLOW], ids=["moto's own wins", "no Airflow, late Flask"]
+    "program",
+    [MOTO_HAS_IT, NO_MOTO, NO_AIRFLOW],
+    ids=["moto's own wins", "without moto", "no Airflow, late Flask"],
 )
 def test_in_a_fresh_interpreter(program: str) -> None:
     process = run_python("-c", program, stderr=subprocess.PIPE)

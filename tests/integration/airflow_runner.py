@@ -56,11 +56,13 @@ class Run:
     How a DAG run ended, by task id and map index, which is -1 for a task that is not mapped.
 
     :param xcoms: what each task returned.
+    :param links: where the links of each task lead, by name; empty text for one that leads nowhere.
     """
 
     state: str
     states: dict[tuple[str, int], str]
     xcoms: dict[tuple[str, int], Any]
+    links: dict[tuple[str, int], dict[str, str | None]]
 
 
 def run_dag(airflow_home: Path, source: Path, conf: dict[str, Any] | None = None) -> Run:
@@ -79,11 +81,28 @@ def run_dag(airflow_home: Path, source: Path, conf: dict[str, Any] | None = None
     with create_session() as session:
         instances = session.query(TaskInstance).filter_by(dag_id=dag.dag_id, run_id=run.run_id).all()
         rows = session.query(model).filter_by(dag_id=dag.dag_id, run_id=run.run_id, key="return_value").all()
+        stored = _as_stored(dag)
+        tasks = {ti: stored.get_task(ti.task_id) for ti in instances}
         return Run(
             state=_text(run.state),
             states={(ti.task_id, ti.map_index): _text(ti.state) for ti in instances},
             xcoms={(row.task_id, row.map_index): decoded(row) for row in rows},
+            links={
+                (ti.task_id, ti.map_index): {
+                    name: task.get_extra_links(ti, name) for name in task.extra_links
+                }
+                for ti, task in tasks.items()
+            },
         )
+
+
+def _as_stored(dag: Any) -> Any:
+    """Return a DAG as the UI knows it: from its stored form, without its file."""
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization
+    except ImportError:  # before 3.2
+        from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
+    return DagSerialization.from_dict(DagSerialization.to_dict(dag))
 
 
 def _text(state: Any) -> str:

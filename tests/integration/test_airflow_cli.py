@@ -49,6 +49,17 @@ def test_its_triggers_are_listed(airflow_home: Path) -> None:
     assert listed == {"airflow_provider_snowball.triggers.snowball"}
 
 
+def test_its_connection_type_is_listed(airflow_home: Path) -> None:
+    [row] = [row for row in rows("providers", "hooks") if row["package_name"] == NAME]
+    assert row == {
+        "connection_type": "snowball",
+        "class": "airflow_provider_snowball.hooks.snowball.SnowballHook",
+        "conn_id_attribute_name": "aws_conn_id",
+        "package_name": NAME,
+        "hook_name": "AWS Snowball",
+    }
+
+
 def test_its_settings_are_known(airflow_home: Path) -> None:
     assert airflow("config", "get-value", "snowball", "poke_interval").split() == ["900"]
     assert airflow("config", "get-value", "snowball", "max_calls_per_second").split() == ["20"]

@@ -76,6 +76,55 @@ class TestMapping:
         assert [mapping.states[task_id, index] for index in (0, 1)] == ["success", end]
 
 
+@pytest.fixture(scope="module")
+def links(airflow_home: Path) -> Iterator[Run]:
+    with ScriptedSnowball([[job(1, "WithCustomer")]]) as snowball, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", snowball.connection())
+        yield run_dag(airflow_home, Path(__file__).with_name("dags") / "links.py")
+
+
+AWS = "https://console.aws.amazon.com/snowfamily/home?region="
+CHINA = "https://console.amazonaws.cn/snowfamily/home?region="
+GOVERNMENT = "https://console.amazonaws-us-gov.com/snowfamily/home?region="
+
+
+class TestLinks:
+    """The link to the console, as the UI of each line finds it."""
+
+    @pytest.mark.parametrize(
+        ("task_id", "map_index", "end", "address"),
+        [
+            ("list", -1, "success", f"{AWS}us-east-1"),
+            ("list_in_china", -1, "success", f"{CHINA}cn-north-1"),
+            ("list_each", 0, "success", f"{GOVERNMENT}us-gov-west-1"),
+            ("list_each", 1, "success", f"{AWS}eu-north-1"),
+            ("list_each", 2, "success", ""),
+            ("unknown_connection", -1, "failed", ""),
+        ],
+    )
+    def test_it_leads_to_the_region(
+        self, task_id: str, map_index: int, end: str, address: str, links: Run
+    ) -> None:
+        assert links.states[task_id, map_index] == end
+        assert links.links[task_id, map_index] == {"AWS Snow Family console": address}
+
+    @pytest.mark.parametrize("mode", MODES)
+    @pytest.mark.parametrize(
+        ("suffix", "map_index", "end", "address"),
+        [
+            ("", -1, "success", f"{GOVERNMENT}us-gov-east-1"),
+            ("_each", 0, "success", f"{AWS}us-east-1"),
+            ("_each", 1, "success", f"{AWS}us-east-1"),
+            # Deferred or rescheduled at least once.
+            ("_in_vain", -1, "failed", f"{AWS}us-east-1"),
+        ],
+    )
+    def test_in_every_mode(
+        self, mode: str, suffix: str, map_index: int, end: str, address: str, links: Run
+    ) -> None:
+        self.test_it_leads_to_the_region(f"wait_{mode}{suffix}", map_index, end, address, links)
+
+
 def test_the_example_runs_to_its_end(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Ten days of simulated time, in which the devices stay, take 20 seconds.
     with SnowballServer(speed=43200.0) as snowball:

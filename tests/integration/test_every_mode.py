@@ -139,9 +139,11 @@ ROWS = [
         "SnowballRequestFailed",
         f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster")),
     Row("denied at the first poll", [DENIED], polls=1, error=(
-        "SnowballRequestFailed", f"{CANNOT}AccessDeniedException when calling {{operation}}: {DENIED.message}")),
+        "SnowballRequestFailed", f"{CANNOT}AccessDeniedException when calling {{operation}}: {DENIED.message}; "
+        "allow the IAM action snowball:{operation}")),
     Row("token expired at the first poll", [EXPIRED], polls=1, error=(
-        "SnowballRequestFailed", f"{CANNOT}ExpiredTokenException when calling {{operation}}: {EXPIRED.message}")),
+        "SnowballRequestFailed", f"{CANNOT}ExpiredTokenException when calling {{operation}}: {EXPIRED.message}; "
+        "renew the session token")),
     Row("throttled at the first poll of both tries", [THROTTLED], try_number=2, polls=2, error=("ClientError", "")),
     success("throttled at the first poll of one try", [THROTTLED, HERE], [1], try_number=2, polls=2,
             error=("ClientError", "")),

@@ -280,7 +280,7 @@ def test_api_errors_are_told_apart(
         with pytest.raises(RequestError) as caught:
             answer(hook, ListClusterJobs(CLUSTER))
     assert (caught.value.kind, caught.value.code, caught.value.throttled) == (kind, error, throttled)
-    assert str(caught.value) == f"{error} when calling ListClusterJobs: its words"
+    assert str(caught.value).startswith(f"{error} when calling ListClusterJobs: its words")
 
 
 def test_a_server_error_passes_whatever_its_code(hook_of: Callable[..., SnowballHook]) -> None:

@@ -219,3 +219,22 @@ async def test_every_wait_ends_once_through_failures_and_a_restart(
         events = await asyncio.wait_for(asyncio.gather(*tasks), 120)
     # Had one fired twice, run() would have told.
     assert [event["status"] for event in events] == ["done"] * 1000
+
+
+@pytest.mark.parametrize(
+    ("begun", "more", "region"),
+    [
+        ("in the triggerer", {}, "us-east-1"),
+        ("in the triggerer", {"region_name": "eu-west-1"}, "eu-west-1"),
+        ("on a worker", {}, None),
+    ],
+)
+async def test_a_wait_without_a_worker_tells_its_region(
+    begun: str, more: dict[str, Any], region: str | None, fleet: FleetServer
+) -> None:
+    fleet.change(state="WithCustomer")
+    if begun == "in the triggerer":
+        more = more | {"started_at": None}
+    trigger = wait_for(**more)
+    trigger.task_instance = None
+    assert (await run(trigger)).get("region") == region

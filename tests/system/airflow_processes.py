@@ -14,7 +14,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -145,17 +148,29 @@ class AirflowProcesses:
         deadline = time.monotonic() + _READY_WITHIN
         waiting_for = set(COMPONENTS)
         while waiting_for:
-            for name, process in self._running.items():
-                if process.poll() is not None:
-                    raise RuntimeError(f"airflow {name} ended with {process.returncode}:\n{self._tail(name)}")
+            self.check()
             waiting_for = set(COMPONENTS) - AirflowApi.healthy(self.url)
             if waiting_for and time.monotonic() > deadline:
                 lines = "\n".join(f"--- {name}\n{self._tail(name)}" for name in sorted(waiting_for))
                 raise RuntimeError(f"Not ready after {_READY_WITHIN:g} s: {sorted(waiting_for)}\n{lines}")
             time.sleep(0.5)
 
+    def check(self) -> None:
+        """
+        Look whether all components are running.
+
+        :raises RuntimeError: if one has ended; the message has its last lines.
+        """
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise RuntimeError(f"airflow {name} ended with {process.returncode}:\n{self._tail(name)}")
+
     def stop_all(self) -> None:
         """End every component, politely first, and whatever else runs in this home."""
+        with _undisturbed():
+            self._stop_all()
+
+    def _stop_all(self) -> None:
         # The API server last: workers and triggerer report to it.
         for name in sorted(self._running, key=lambda name: name == "api-server"):
             self._running[name].terminate()
@@ -186,6 +201,20 @@ class AirflowProcesses:
 
     def _tail(self, name: str) -> str:
         return self.log_of(name).read_text(errors="replace")[-3000:]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Have a second Ctrl-C wait for nothing: it would leave processes behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def processes_of(home: Path) -> list[psutil.Process]:

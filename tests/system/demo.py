@@ -7,6 +7,7 @@ Airflow with real processes. Shows the journey as it happens and checks what it 
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import tempfile
@@ -90,19 +91,26 @@ def order_cluster(endpoint_url: str) -> tuple[Any, str]:
     return client, cluster["ClusterId"]
 
 
+def connect(airflow: AirflowProcesses, endpoint_url: str, conn_id: str = "aws_default") -> None:
+    """Create a connection to a local Snowball."""
+    airflow.api.create_connection(
+        conn_id,
+        "snowball",
+        login=KEY["aws_access_key_id"],
+        password=KEY["aws_secret_access_key"],
+        # The Test button of Airflow 3.3.2 fails for a connection, of whatever type, that was stored without.
+        port=0,
+        extra=json.dumps({"region_name": REGION, "endpoint_url": endpoint_url}),
+    )
+
+
 def run(airflow: AirflowProcesses, endpoint_url: str, journey: Journey) -> list[dict[str, Any]]:
     """
     Run the example DAG against a new cluster, and return the jobs that it listed.
 
     :raises AssertionError: if anything is not as promised.
     """
-    airflow.api.create_connection(
-        "aws_default",
-        "aws",
-        login=KEY["aws_access_key_id"],
-        password=KEY["aws_secret_access_key"],
-        extra=f'{{"region_name": "{REGION}", "endpoint_url": "{endpoint_url}"}}',
-    )
+    connect(airflow, endpoint_url)
     client, cluster_id = order_cluster(endpoint_url)
     run_id = airflow.api.trigger(DAG_ID, {"cluster_id": cluster_id, "min_jobs": DEVICES})
     journey.say(f"{cluster_id} is ordered, and {DAG_ID} waits for it at {airflow.url}")

@@ -19,7 +19,7 @@ from airflow import __version__ as airflow_version
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
-from tests.system.demo import DAG_ID, EXAMPLES, KEY, REGION, TRIGGER, WAIT, order_cluster
+from tests.system.demo import DAG_ID, EXAMPLES, REGION, TRIGGER, WAIT, connect, order_cluster
 
 pytestmark = [
     pytest.mark.system,
@@ -29,6 +29,8 @@ pytestmark = [
 FROM_TRIGGER = "from_trigger"
 ROOT = Path(__file__).parents[2]
 DAY = 86400.0
+CONSOLE = "AWS Snow Family console"
+LINKS = {CONSOLE: f"https://console.aws.amazon.com/snowfamily/home?region={REGION}"}
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +79,7 @@ def airflow(
         "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port),
     }
     with AirflowProcesses(home, dags, settings) as processes:
-        processes.api.create_connection(
-            "aws_default",
-            "aws",
-            login=KEY["aws_access_key_id"],
-            password=KEY["aws_secret_access_key"],
-            extra=f'{{"region_name": "{REGION}", "endpoint_url": "{snowball.endpoint_url}"}}',
-        )
+        connect(processes, snowball.endpoint_url)
         yield processes
     assert processes_of(home) == []
 
@@ -120,6 +116,8 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
         return next(each for each in airflow.api.task_instances(DAG_ID, run_id) if each["task_id"] == WAIT)
 
     until(lambda: wait()["state"] == "deferred", "the wait is deferred")
+    # Airflow writes it once it has deferred the task.
+    until(lambda: airflow.api.links(DAG_ID, run_id, WAIT) == LINKS, "a deferred task has its link", within=10)
     assert strange_listeners(airflow.home) == []
     airflow.kill("triggerer")
     # The devices arrive while nobody looks.
@@ -128,6 +126,7 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
     until(lambda: airflow.api.run_state(DAG_ID, run_id) in ("success", "failed"), "the run has ended")
     assert airflow.api.run_state(DAG_ID, run_id) == "success", airflow.api.log(DAG_ID, run_id, WAIT)
     assert wait()["try_number"] == 1
+    assert airflow.api.links(DAG_ID, run_id, WAIT) == airflow.api.links(DAG_ID, run_id, "list_jobs") == LINKS
     assert len(airflow.api.xcom(DAG_ID, run_id, WAIT)) == 5
 
 
@@ -147,8 +146,10 @@ def test_waits_begin_in_the_triggerer(
     wait = tasks()["wait"]
     assert wait["trigger"]["classpath"] == TRIGGER
     assert (wait["pid"], wait["hostname"]) == (None, ""), "no worker has had this task"
+    assert airflow.api.links(FROM_TRIGGER, run_id, "wait") == {CONSOLE: None}
     until(lambda: metrics.last.get("airflow.snowball.blind_seconds.aws_default.default") == "0.0", "a poll")
-    until(lambda: int(metrics.last["airflow.snowball.waits"]) > 0, "the waits are counted")
+    # The one before, of the other test, may have been the last to be told.
+    until(lambda: int(metrics.last["airflow.snowball.waits"]) > 0, "a wait is counted")
     assert "airflow.snowball.polls" in metrics.last
     snowball_clock.jump(5 * DAY)
     until(lambda: airflow.api.run_state(FROM_TRIGGER, run_id) in ("success", "failed"), "the run has ended")
@@ -164,6 +165,10 @@ def test_waits_begin_in_the_triggerer(
         "from_xcom_pull": "success",
         "mapped": "success",
     }
+    # Once a worker has ended it, a wait has its link however it began.
+    assert airflow.api.links(FROM_TRIGGER, run_id, "wait") == LINKS
+    assert airflow.api.links(FROM_TRIGGER, run_id, "late") == LINKS
+    assert airflow.api.links(FROM_TRIGGER, run_id, "mapped", map_index=0) == LINKS
     assert metrics.last["airflow.snowball.waits"] == "0"
     jobs = airflow.api.xcom(FROM_TRIGGER, run_id, "wait")
     assert [job["JobState"] for job in jobs] == ["WithCustomer"] * 5

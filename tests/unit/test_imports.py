@@ -110,15 +110,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validate": set(),
     "compat": set(),
     "calls": set(),
+    "connection": set(),
     "terms": {"calls", "lifecycle", "validate"},
     "wait": {"calls", "lifecycle", "terms"},
     "exceptions": {"compat", "wait"},
-    "aws": {"compat"},
-    "get_provider_info": {""},
-    "hooks": {"calls", "compat", "exceptions", "lifecycle", "validate", "wait"},
+    "links": {"compat"},
+    "aws": {"compat", "links"},
+    "get_provider_info": {"", "connection"},
+    "hooks": {"calls", "compat", "connection", "exceptions", "lifecycle", "validate", "wait"},
     "triggers": {"aws", "calls", "compat", "terms", "wait"},
-    "sensors": {"aws", "calls", "compat", "exceptions", "lifecycle", "terms", "validate", "wait"},
-    "operators": {"aws", "lifecycle", "validate"},
+    "sensors": {"aws", "calls", "compat", "exceptions", "lifecycle", "links", "terms", "validate", "wait"},
+    "operators": {"aws", "lifecycle", "links", "validate"},
     "emulator": {"lifecycle"},
 }
 #: The layers that it imports only where they are used, so that parsing a DAG file stays light.
@@ -132,10 +134,14 @@ MAY_IMPORT_OF_OTHERS: dict[str, set[str]] = {
     "compat": {"airflow"},
     "hooks": {"airflow.providers.amazon", "botocore"},
     "triggers": {"airflow.observability.stats", "airflow.stats", "airflow.triggers.base", "asgiref"},
-    "emulator": {"botocore", "moto", "werkzeug"},
+    "emulator": {"boto3", "botocore", "moto", "pytest", "werkzeug"},
 }
 #: What it imports of others only where it is used.
-MAY_USE_OF_OTHERS: dict[str, set[str]] = {"sensors": {"airflow.triggers.base"}}
+MAY_USE_OF_OTHERS: dict[str, set[str]] = {
+    # For the connection form of Airflow before 3.2, which brings them.
+    "hooks": {"flask_appbuilder", "wtforms"},
+    "sensors": {"airflow.triggers.base"},
+}
 
 
 class TestDirections:
@@ -246,6 +252,8 @@ OURS = {
     f"{PACKAGE}.compat",
     f"{PACKAGE}.exceptions",
     f"{PACKAGE}.lifecycle",
+    f"{PACKAGE}.links",
+    f"{PACKAGE}.links.snowball",
     f"{PACKAGE}.operators",
     f"{PACKAGE}.operators.snowball",
     f"{PACKAGE}.sensors",
@@ -255,10 +263,12 @@ OURS = {
     f"{PACKAGE}.wait",
     f"{PACKAGE}.sensors.base",
 }
-#: What Airflow's own base class of sensors brings.
+#: What Airflow's own base classes of sensors and links bring.
 AIRFLOWS = (
+    "airflow.sdk.bases.operatorlink",
     "airflow.sdk.bases.sensor",
     # Airflow 2.11
+    "airflow.models.baseoperatorlink",
     "airflow.models.skipmixin",
     "airflow.sensors",
     "airflow.ti_deps.deps.ready_to_reschedule",

@@ -18,6 +18,7 @@ import pytest
 import airflow_provider_snowball
 from airflow_provider_snowball.compat import BaseOperator, BaseSensorOperator
 from airflow_provider_snowball.get_provider_info import get_provider_info
+from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 
 INFO = get_provider_info()
@@ -89,6 +90,13 @@ def test_airflows_schema() -> None:
     # The schema lets unknown keys pass, a misspelt one among them; 2.11 does not know all that 3 reads.
     known = {"versions", "integrations", "operators", "sensors", "hooks", *schema["properties"]}
     assert set(INFO) <= known
+
+
+def test_every_link_of_a_task_is_listed() -> None:
+    """Airflow 2.11 drops others."""
+    classes = {type(link) for link in ClusterJobsSensor.operator_extra_links}
+    classes |= {type(link) for link in ListClusterJobsOperator.operator_extra_links}
+    assert [f"{each.__module__}.{each.__name__}" for each in classes] == INFO["extra-links"]
 
 
 def test_integrations_named_are_described() -> None:

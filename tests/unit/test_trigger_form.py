@@ -8,6 +8,7 @@ the version that wrote them. The files in stored/ are never changed: a new form 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import json
 import logging
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -25,9 +26,10 @@ from airflow_provider_snowball.exceptions import (
     SnowballPollingFailed,
     SnowballRequestFailed,
 )
+from airflow_provider_snowball.links.snowball import console_url
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
 from airflow_provider_snowball.triggers.base import SnowballTrigger
-from airflow_provider_snowball.triggers.events import event_of, step_of
+from airflow_provider_snowball.triggers.events import event_of, region_of, step_of
 from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger, JobsTrigger
 from tests.integration.scripted_snowball import CLUSTER, ScriptedSnowball, job, job_id
 
@@ -269,7 +271,28 @@ class TestStoredEvents:
 
     @pytest.mark.parametrize("name", EVENTS)
     def test_this_version_writes_the_same(self, name: str) -> None:
-        assert event_of(step_of(EVENTS[name])) == EVENTS[name]
+        assert event_of(step_of(EVENTS[name]), region=region_of(EVENTS[name])) == EVENTS[name]
+
+    @pytest.mark.parametrize(
+        ("name", "region"),
+        [
+            ("events_v1 done", None),
+            ("events_v1_region done", "eu-central-1"),
+            ("events_v1_region request", "us-gov-west-1"),
+        ],
+    )
+    def test_the_region_makes_a_link(self, name: str, region: str | None) -> None:
+        """Of a wait that began in a triggerer, no worker has kept one."""
+
+        class TaskInstance:
+            pushed: ClassVar[list[str]] = []
+
+            def xcom_push(self, key: str, value: str) -> None:
+                self.pushed.append(value)
+
+        with contextlib.suppress(SnowballRequestFailed):
+            _sensor().resume_execution("execute_complete", {"event": EVENTS[name]}, {"ti": TaskInstance()})
+        assert TaskInstance.pushed == ([] if region is None else [console_url(region)])
 
     @pytest.mark.parametrize(
         ("event", "message"),

@@ -617,7 +617,7 @@ class TestAskingForTheCluster:
                 0,
                 WARNING,
                 " cannot be described, so that a cancelled cluster without jobs would be waited for until "
-                "the timeout; allow snowball:DescribeCluster (its words)",
+                "the timeout (its words)",
             )
         )
 

@@ -1,0 +1,27 @@
+"""What unlocks a device: a manifest and a code, different in each process and never logged."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+__all__ = ["manifest", "unlock_code"]
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+_key = secrets.token_bytes(32)
+
+
+def unlock_code(job_id: str) -> str:
+    """Return the 29 characters of a job's UnlockCode: 25 letters and digits in five groups."""
+    digest = hmac.new(_key, f"code {job_id}".encode(), hashlib.sha256).digest()
+    letters = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:25])
+    return "-".join(letters[start : start + 5] for start in range(0, 25, 5))
+
+
+def manifest(job_id: str) -> bytes:
+    """Return a job's manifest: encrypted on AWS, so bytes that mean nothing here."""
+    return b"".join(
+        hmac.new(_key, f"manifest {number} {job_id}".encode(), hashlib.sha256).digest()
+        for number in range(32)
+    )

@@ -1,0 +1,50 @@
+"""Clusters and jobs to look at, for whoever starts the emulator without a pipeline that orders any."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..lifecycle import JobType
+from .models import SnowballBackend
+
+__all__ = ["order"]
+
+_ADDRESS = {
+    "Name": "Warehouse",
+    "Street1": "1 Main Street",
+    "City": "Seattle",
+    "StateOrProvince": "WA",
+    "PostalCode": "98101",
+    "PhoneNumber": "555-0100",
+}
+#: Nodes of an example cluster.
+_NODES = 5
+
+
+def order(backend: SnowballBackend, *, clusters: int = 0, imports: int = 0, exports: int = 0) -> list[str]:
+    """Order so many of each, and return a line about each."""
+    if not clusters + imports + exports:
+        return []
+    address_id = backend.create_address(_ADDRESS)
+    details: dict[str, Any] = {
+        "AddressId": address_id,
+        "ShippingOption": "SECOND_DAY",
+        "Resources": {"S3Resources": [{"BucketArn": f"arn:{backend.partition}:s3:::example-bucket"}]},
+    }
+    lines = []
+    for number in range(1, clusters + 1):
+        name = f"example-cluster-{number}"
+        cluster_id, jobs = backend.create_cluster(
+            job_type=JobType.LOCAL_USE,
+            snowball_type="EDGE",
+            description=name,
+            initial_cluster_size=_NODES,
+            details=dict(details),
+        )
+        lines.append(f"{cluster_id} {name}: {', '.join(job['JobId'] for job in jobs)}")
+    for job_type, count in ((JobType.IMPORT, imports), (JobType.EXPORT, exports)):
+        for number in range(1, count + 1):
+            name = f"example-{job_type.lower()}-{number}"
+            job_id = backend.create_job(job_type=job_type, description=name, details=dict(details))
+            lines.append(f"{job_id} {name}")
+    return lines

@@ -1,0 +1,329 @@
+"""
+A job and its journey: a node, an import, an export's main job and the parts that it is split into.
+
+What happened and what is to come is one timeline of simulated seconds; every state is read off it,
+so that it never matters who looks or when.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ..lifecycle import PATHS, JobState, JobType, is_at_or_past
+from .cargo import Cargo
+from .links import FAILURE_LOG, REPORT, SUCCESS_LOG, Links
+from .plan import FOREVER, Plan, usual_seconds
+from .shipping import ReturnLabel, device_id, shipping_details
+
+if TYPE_CHECKING:
+    from .clusters import Cluster
+
+__all__ = ["Job", "MainJob", "Transition", "given"]
+
+_order = itertools.count()
+
+
+def given(**members: Any) -> dict[str, Any]:
+    """Return the members that are not None."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Transition:
+    """A job entered ``state`` at the simulated second ``at``, from ``previous`` (None: it was created)."""
+
+    job: Job
+    at: float
+    previous: str | None
+    state: str
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """
+    What happened to a job, and the plan that it follows since ``started_at`` (None: not yet).
+
+    :param usual: the plan is still the service's own, so that what other jobs do matters to it.
+    """
+
+    past: tuple[tuple[float, str], ...]
+    plan: Plan
+    started_at: float | None
+    usual: bool
+
+
+@dataclass(eq=False)
+class Job:
+    """
+    A job with a device. ``details`` are the rest of its members, as JobMetadata has them.
+
+    :param created: what the wall clock said when it was ordered.
+    :param listed_at: the simulated second from which on listings have it.
+    :param usual: the plan that was made for it.
+    :param main: the export whose part it is.
+    :param after: the part of the same export that must be on its way back before this one ships.
+    """
+
+    job_id: str
+    job_type: JobType
+    snowball_type: str
+    created: datetime
+    created_at: float
+    listed_at: float
+    usual: Plan
+    cargo: Cargo
+    description: str | None = None
+    cluster: Cluster | None = None
+    main: MainJob | None = None
+    after: Job | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    return_label: ReturnLabel | None = None
+    order: int = field(default_factory=lambda: next(_order))
+    #: The simulated second of the next transition that was not told yet.
+    due: float = field(init=False, default=FOREVER)
+    # Replaced as a whole: a reader never sees a new plan with an old start.
+    _walk: _Walk = field(init=False)
+    _told: int = field(init=False, default=0)
+
+    has_device = True
+
+    def __post_init__(self) -> None:
+        self._walk = _Walk(((self.created_at, JobState.NEW.value),), self.usual, None, usual=True)
+
+    def begin(self, at: float) -> None:
+        """Walk the usual plan from ``at`` on, as if ordered then."""
+        self.created_at = at
+        self._walk = _Walk(((at, JobState.NEW.value),), self.usual, at, usual=True)
+
+    def follow(self, plan: Plan, now: float, *, usual: bool = False) -> None:
+        """Walk ``plan`` from now on; what happened so far has happened."""
+        self._walk = _Walk(tuple(self.journey(now)), plan, now, usual)
+
+    def change(self, plan: Plan, now: float) -> None:
+        """Walk ``plan`` from now on, or once the job starts, still minding the jobs that it depends on."""
+        if self.started:
+            self.follow(plan, now, usual=self._walk.usual)
+        else:
+            self._walk = _Walk(self._walk.past, plan, None, self._walk.usual)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that the job follows, or will once it has started."""
+        walk = self._walk
+        if self.after is None or not walk.usual or walk.started_at in (None, FOREVER):
+            return walk.plan
+        left = self.after.reaches(JobState.IN_TRANSIT_TO_AWS)
+        return walk.plan.waiting_in(JobState.PREPARING_SHIPMENT, left - walk.started_at)
+
+    @property
+    def family(self) -> list[Job]:
+        """The jobs whose timelines hang together: an export with all its parts, any other by itself."""
+        return self.main.family if self.main else [self]
+
+    @property
+    def started(self) -> bool:
+        """Whether the job follows its plan; until then it is New."""
+        return self._walk.started_at is not None
+
+    @property
+    def still_usual(self) -> bool:
+        """Whether the plan is still the service's own, delays and the like included."""
+        return self._walk.usual
+
+    def rest(self, now: float) -> list[tuple[str, float | None]]:
+        """Return the steps that are left of the plan, the current one first; waits for others left out."""
+        walk = self._walk
+        if walk.started_at is None:
+            return walk.plan.steps()
+        elapsed = now - walk.started_at
+        current = self.plan.state_at(elapsed)
+        # Up to there the two plans agree, and how long it waits is asked again under the next one.
+        waits = not is_at_or_past(current, JobState.IN_TRANSIT_TO_CUSTOMER, self.job_type)
+        return (walk.plan if waits else self.plan).rest(elapsed, current)
+
+    def state(self, now: float) -> str:
+        """Return the state at the simulated second ``now``."""
+        walk = self._walk
+        return walk.past[-1][1] if walk.started_at is None else self.plan.state_at(now - walk.started_at)
+
+    def timeline(self) -> list[tuple[float, str]]:
+        """Return every state with the simulated second in which it was, or will be, entered."""
+        walk = self._walk
+        timeline = list(walk.past)
+        if walk.started_at is not None:
+            for at, state in self.plan.timeline():
+                if state != timeline[-1][1]:
+                    timeline.append((walk.started_at + at, state))
+        return timeline
+
+    def journey(self, now: float) -> list[tuple[float, str]]:
+        """Return every state entered up to ``now``, with the simulated second in which it was."""
+        return [(at, state) for at, state in self.timeline() if at <= now]
+
+    def reaches(self, target: JobState) -> float:
+        """Return the simulated second from which it is at or past ``target``, or cancelled; else FOREVER."""
+        for at, state in self.timeline():
+            if state == JobState.CANCELLED or is_at_or_past(state, target, self.job_type):
+                return at
+        return FOREVER
+
+    def news(self, now: float) -> list[Transition]:
+        """Return what was entered since the last call, oldest first: each transition once."""
+        journey = self.journey(now)
+        previous = journey[self._told - 1][1] if self._told else None
+        news = []
+        for at, state in journey[self._told :]:
+            news.append(Transition(self, at, previous, state))
+            previous = state
+        self._told = len(journey)
+        return news
+
+    def next_due(self) -> float:
+        """Return the simulated second of the next transition that was not told yet; FOREVER if none comes."""
+        timeline = self.timeline()
+        return timeline[self._told][0] if self._told < len(timeline) else FOREVER
+
+    def has_reached(self, state: JobState, now: float) -> bool:
+        """Tell whether the job is at or past ``state``."""
+        return is_at_or_past(self.state(now), state, self.job_type)
+
+    def list_entry(self, now: float) -> dict[str, Any]:
+        """Return the job as a JobListEntry."""
+        # Written out, as a page has a hundred of them.
+        entry: dict[str, Any] = {
+            "JobId": self.job_id,
+            "JobState": self.state(now),
+            "IsMaster": not self.has_device,
+            "JobType": self.job_type,
+            "SnowballType": self.snowball_type,
+            "CreationDate": self.created,
+        }
+        if self.description is not None:
+            entry["Description"] = self.description
+        return entry
+
+    def metadata(self, now: float, links: Links) -> dict[str, Any]:
+        """Return the job as a JobMetadata."""
+        details = dict(self.details)
+        option = details.pop("ShippingOption", None)
+        prepared = self.has_device and self.has_reached(JobState.PREPARING_APPLIANCE, now)
+        return details | given(
+            JobId=self.job_id,
+            JobState=self.state(now),
+            JobType=self.job_type.value,
+            SnowballType=self.snowball_type,
+            CreationDate=self.created,
+            Description=self.description,
+            ShippingDetails=shipping_details(self, option, now) or None,
+            DataTransferProgress=self._progress(now),
+            JobLogInfo=self._logs(now, links),
+            ClusterId=self.cluster.cluster_id if self.cluster else None,
+            SnowballId=device_id(self.job_id) if prepared else None,
+        )
+
+    def _progress(self, now: float) -> dict[str, int] | None:
+        if self.state(now) != JobState.IN_PROGRESS or not self.has_device:
+            return None
+        timeline = {state: at for at, state in self.timeline()}
+        began = timeline[JobState.IN_PROGRESS.value]
+        ends = min((at for at in timeline.values() if at > began), default=FOREVER)
+        took = usual_seconds(JobState.IN_PROGRESS) if ends == FOREVER else ends - began
+        return self.cargo.progress(min((now - began) / took, 1.0))
+
+    def _logs(self, now: float, links: Links) -> dict[str, str] | None:
+        """
+        Return the links to report and logs once there is something to report.
+
+        An import's come with its end; an export's while the device is on its way to the customer.
+        """
+        ready = {
+            JobType.IMPORT: JobState.COMPLETE,
+            JobType.EXPORT: JobState.IN_TRANSIT_TO_CUSTOMER,
+        }.get(self.job_type)
+        if ready is None or not self.has_device or not self.has_reached(ready, now):
+            return None
+        return {
+            "JobCompletionReportURI": links.to(self.job_id, REPORT),
+            "JobSuccessLogURI": links.to(self.job_id, SUCCESS_LOG),
+            "JobFailureLogURI": links.to(self.job_id, FAILURE_LOG),
+        }
+
+
+@dataclass(eq=False)
+class MainJob(Job):
+    """
+    An export as a whole: it has no device, and its job parts, which are listed later, do the work.
+
+    Once it is Pending its state is that of the part that is least far. AWS documents no rule for it.
+    """
+
+    parts: list[Job] = field(default_factory=list)
+
+    has_device = False
+
+    @property
+    def family(self) -> list[Job]:
+        """The main job and its parts."""
+        return [self, *self.parts]
+
+    def split(self, parts: list[Job], now: float) -> None:
+        """Replace the parts, none of which may be listed yet."""
+        self.parts = parts
+        self._date_parts(now)
+
+    def follow(self, plan: Plan, now: float, *, usual: bool = False) -> None:
+        """Walk ``plan`` from now on; the parts that are not listed yet are once it is Pending."""
+        super().follow(plan, now, usual=usual)
+        self._date_parts(now)
+
+    def change(self, plan: Plan, now: float) -> None:
+        """
+        Walk ``plan`` from now on, until its parts are listed.
+
+        :raises ValueError: if they are: then it goes as they go.
+        """
+        if self.still_usual and any(part.listed_at <= now for part in self.parts):
+            raise ValueError(f"{self.job_id} goes as its parts go; change what becomes of those")
+        super().change(plan, now)
+
+    def _date_parts(self, now: float) -> None:
+        own = super().timeline()
+        at = next((at for at, state in own if is_at_or_past(state, JobState.PENDING, self.job_type)), FOREVER)
+        for part in self.parts:
+            if part.listed_at > now:
+                part.begin(at)
+                part.listed_at = at
+
+    def state(self, now: float) -> str:
+        """Return the state at the simulated second ``now``."""
+        return self.journey(now)[-1][1] if self.started else super().state(now)
+
+    def timeline(self) -> list[tuple[float, str]]:
+        """Return every state with the simulated second in which it was, or will be, entered."""
+        timeline = super().timeline()
+        if not (self.still_usual and self.parts and timeline[-1][1] == JobState.PENDING):
+            return timeline
+        journeys = [part.timeline() for part in self.parts]
+        for at in sorted({at for journey in journeys for at, _ in journey if at < FOREVER}):
+            state = _least([_at(journey, at) for journey in journeys])
+            if at > timeline[-1][0] and state != timeline[-1][1]:
+                timeline.append((at, state))
+        return timeline
+
+
+def _at(timeline: list[tuple[float, str]], when: float) -> str:
+    return next((state for at, state in reversed(timeline) if at <= when), JobState.NEW.value)
+
+
+def _least(states: list[str]) -> str:
+    path = PATHS[JobType.EXPORT]
+    floor = path.index(JobState.PENDING)
+    alive = [state for state in states if state != JobState.CANCELLED]
+    if not alive:
+        return JobState.CANCELLED.value
+    # A state that AWS does not know counts as no progress.
+    places = [path.index(JobState(state)) if state in path else floor for state in alive]
+    return path[max(min(places), floor)].value

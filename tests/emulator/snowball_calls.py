@@ -1,0 +1,84 @@
+"""What the tests of the API have in common: calls to it, and the words of its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from airflow_provider_snowball.emulator import SnowballBackend, snowball_backends
+
+#: Makes a client: ``connect(region=..., service=..., credentials=...)``.
+Connect = Callable[..., Any]
+
+CREDENTIALS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+ACCOUNT = "123456789012"
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+ABSENT = "123e4567-e89b-12d3-a456-426655440000"
+BAD_TOKEN = (
+    "The NextToken string was altered unexpectedly, and the operation has stopped. "
+    "Run the operation without changing the NextToken string, and try again."
+)
+CANNOT_BE_FOUND = (
+    "The specified resource can't be found: {}. "
+    "Check the information you provided in your last request, and try again."
+)
+WRONG_STATE = (
+    "The action can't be performed because the job's current state doesn't allow that action "
+    "to be performed: {}."
+)
+WRONG_INPUT = "Job or cluster creation failed. One or more inputs were invalid: {}."
+
+
+def backend(region: str = "us-east-1", account: str = ACCOUNT) -> SnowballBackend:
+    return snowball_backends[account][region]
+
+
+def create_address(client: Any) -> str:
+    return client.create_address(Address={"Name": "A. N. Other", "Street1": "1 Main St", "City": "Seattle"})[
+        "AddressId"
+    ]
+
+
+def create_cluster(client: Any, size: int | None = 5, **members: Any) -> str:
+    wanted = {
+        "JobType": "LOCAL_USE",
+        "AddressId": create_address(client),
+        "SnowballType": "EDGE",
+        "ShippingOption": "SECOND_DAY",
+    } | members
+    if size is not None:
+        wanted["InitialClusterSize"] = size
+    return client.create_cluster(**wanted)["ClusterId"]
+
+
+def create_job(client: Any, job_type: str, **members: Any) -> str:
+    return client.create_job(
+        JobType=job_type, AddressId=create_address(client), ShippingOption="STANDARD", **members
+    )["JobId"]
+
+
+def jobs_of(client: Any, cluster_id: str) -> list[dict[str, Any]]:
+    return client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
+
+
+def ids_of(client: Any, cluster_id: str) -> list[str]:
+    return [job["JobId"] for job in jobs_of(client, cluster_id)]
+
+
+def states_of(client: Any, cluster_id: str) -> list[str]:
+    return [job["JobState"] for job in jobs_of(client, cluster_id)]
+
+
+def cluster_state(client: Any, cluster_id: str) -> str:
+    return client.describe_cluster(ClusterId=cluster_id)["ClusterMetadata"]["ClusterState"]
+
+
+def fails(call: Callable[..., Any], **params: Any) -> dict[str, Any]:
+    with pytest.raises(ClientError) as failure:
+        call(**params)
+    assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert failure.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+    return failure.value.response

@@ -1,0 +1,337 @@
+"""Airflow connections of every kind: what the hook takes, what its test says, and what a task's log says."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from airflow_provider_snowball.calls import ListClusterJobs
+from airflow_provider_snowball.connection import EXTRA_FIELDS
+from airflow_provider_snowball.emulator.server import SnowballServer
+from airflow_provider_snowball.exceptions import SnowballConnectionError, SnowballRequestFailed
+from airflow_provider_snowball.hooks.snowball import SnowballHook, answer
+from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+from airflow_provider_snowball.wait import ErrorKind, RequestError
+from tests.integration.json_server import JsonServer
+from tests.integration.scripted_snowball import CLUSTER
+from tests.integration.sts_server import ARN, REFUSAL, StsServer
+
+CONN_ID = "warehouse"
+SECRET = "planted-secret-value"
+ROLE = "arn:aws:iam::123456789012:role/nobody-may"
+ONCE = {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
+
+
+class Snowball(JsonServer):
+    """Answers every request alike."""
+
+    def __init__(self, status: int = 200, **body: Any) -> None:
+        super().__init__()
+        self.status = status
+        self.body = body
+
+    def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return self.status, self.body
+
+
+class Refusing(Snowball):
+    """Refuses every request; ``{operation}`` in the message is the one asked for."""
+
+    def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        message = self.body["message"].replace("{operation}", operation)
+        return self.status, self.body | {"message": message, "Message": message}
+
+
+def refusing(code: str, message: str) -> Snowball:
+    return Refusing(400, __type=code, message=message)
+
+
+DENIAL = f"User: {ARN} is not authorized to perform: snowball:{{operation}}, as no policy allows it"
+EXPIRED = "The security token included in the request is expired"
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SnowballHook]:
+    """Return what makes a connection, and a hook on it."""
+
+    def make(conn_type: str | None = "snowball", *, key: str | None = "AKIA", **extra: Any) -> SnowballHook:
+        connection = {"conn_type": conn_type, "extra": ONCE | extra}
+        if key:
+            connection |= {"login": key, "password": SECRET}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", json.dumps(connection))
+        return SnowballHook(aws_conn_id=CONN_ID)
+
+    return make
+
+
+@pytest.fixture
+def sts() -> Iterator[StsServer]:
+    with StsServer() as server:
+        yield server
+
+
+def at(snowball: JsonServer | None, sts: JsonServer | StsServer | None = None) -> dict[str, Any]:
+    """Return what sends a connection's requests to servers here."""
+    servers = {"snowball": snowball, "sts": sts}
+    return {
+        "service_config": {
+            name: {"endpoint_url": server.endpoint_url} for name, server in servers.items() if server
+        }
+    }
+
+
+class TestWhatTheHookTakes:
+    @pytest.mark.parametrize("conn_type", ["snowball", "aws", None])
+    def test_types_of_aws_do_alike_and_without_a_warning(
+        self, conn_type: str | None, connect: Callable[..., SnowballHook]
+    ) -> None:
+        with Snowball(JobListEntries=[]) as server, warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            hook = connect(conn_type, region_name="eu-west-1", **at(server))
+            assert hook.list_cluster_jobs(CLUSTER) == []
+            assert hook.conn_region_name == "eu-west-1"
+        assert bool(hook.conn_config)
+
+    @pytest.mark.parametrize("conn_type", ["snowball", "aws"])
+    @pytest.mark.parametrize("empty", [None, ""], ids=["null", "text"])
+    def test_fields_stored_empty_do_no_harm(
+        self,
+        conn_type: str,
+        empty: str | None,
+        connect: Callable[..., SnowballHook],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        names = [field.key for field in EXTRA_FIELDS]
+        names += ["profile_name", "assume_role_method", "assume_role_kwargs", "aws_session_token", "verify"]
+        with Snowball(JobListEntries=[]) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_SNOWBALL", server.endpoint_url)
+            monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+            hook = connect(conn_type, **dict.fromkeys(names, empty), service_config=empty)
+            assert hook.list_cluster_jobs(CLUSTER) == []
+            assert hook.conn_region_name == "eu-west-1"
+
+    def test_the_callers_settings_come_first(self, connect: Callable[..., SnowballHook]) -> None:
+        connect(region_name="eu-west-1", verify=False, config_kwargs={"read_timeout": 7})
+        assert SnowballHook(aws_conn_id=CONN_ID).verify is False
+        assert SnowballHook(aws_conn_id=CONN_ID).config.read_timeout == 7
+        hook = SnowballHook(
+            aws_conn_id=CONN_ID, region_name="us-west-2", verify="/ca", config={"read_timeout": 9}
+        )
+        assert (hook.region_name, hook.verify, hook.config.read_timeout) == ("us-west-2", "/ca", 9)
+
+    def test_another_type_is_refused(self, connect: Callable[..., SnowballHook]) -> None:
+        hook = connect("postgres", region_name="us-east-1")
+        with pytest.raises(SnowballConnectionError) as caught:
+            hook.list_cluster_jobs(CLUSTER)
+        assert str(caught.value) == (
+            "Airflow connection 'warehouse' is of type 'postgres', which is none for AWS; "
+            "name one of type snowball or aws in aws_conn_id"
+        )
+
+    @pytest.mark.parametrize("half", ["login", "password"])
+    def test_half_a_key_is_refused(self, half: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        connection = {"conn_type": "snowball", half: SECRET, "extra": {"region_name": "us-east-1"}}
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ambient")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ambient")
+        with pytest.raises(
+            SnowballConnectionError, match="'warehouse' has only half an access key"
+        ) as caught:
+            SnowballHook(aws_conn_id=CONN_ID).list_cluster_jobs(CLUSTER)
+        assert SECRET not in str(caught.value)
+
+    def test_an_address_that_is_none(self, connect: Callable[..., SnowballHook]) -> None:
+        """A wait that lived to see this edit bears it as it bears any other."""
+        hook = connect(region_name="us-east-1", endpoint_url="not an address")
+        with pytest.raises(
+            RequestError, match="connection 'warehouse': Invalid endpoint: not an add"
+        ) as caught:
+            answer(hook, ListClusterJobs(CLUSTER))
+        assert caught.value.kind is ErrorKind.REFUSED
+
+    def test_aws_is_told_of_the_amazon_provider(self, connect: Callable[..., SnowballHook]) -> None:
+        hook = connect(region_name="us-east-1")
+        told = hook.conn.meta.config.user_agent_extra
+        assert f"AmPP/{version('apache-airflow-providers-amazon')} " in told
+
+
+@dataclass
+class Case:
+    """
+    A connection with something wrong, and what must be said of it.
+
+    :param says: what the form and the log say, ``{operation}`` for the one that was called.
+    :param knows: what the form says before that.
+    :param form_adds: what the form says after that.
+    :param server: answers for Snowball; None leaves that to AWS.
+    """
+
+    says: str
+    knows: str = ""
+    form_adds: str = ""
+    server: Snowball | None = field(default_factory=Snowball)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+NO_SUCH_REGION = "us-nowhere-7"
+INVALID = "The security token included in the request is invalid"
+WRONG = {
+    "missing region": Case(
+        "NoRegionError: You must specify a region; "
+        "set the region of the connection, or region_name of the task",
+        extra={"region_name": None},
+    ),
+    "region without Snowball": Case(
+        "EndpointConnectionError: Could not connect to the endpoint URL: "
+        f'"https://snowball.{NO_SUCH_REGION}.amazonaws.com/"; region {NO_SUCH_REGION} has no AWS Snowball as '
+        "far as botocore knows; choose the region of the jobs",
+        knows=f"{NO_SUCH_REGION}: {ARN}: ",
+        server=None,
+        extra={"region_name": NO_SUCH_REGION},
+    ),
+    "malformed region": Case(
+        "InvalidRegionError: Provided region_name 'not a region' doesn't match a supported format; "
+        "a region reads like us-east-1",
+        knows="not a region: ",
+        extra={"region_name": "not a region"},
+    ),
+    "missing IAM action": Case(
+        f"AccessDeniedException when calling {{operation}}: {DENIAL}; "
+        "allow the IAM action snowball:{operation}",
+        knows=f"us-east-1: {ARN}: ",
+        form_adds=", which this test alone asks for",
+        server=refusing("AccessDeniedException", DENIAL),
+    ),
+    "role that cannot be assumed": Case(
+        f"AccessDenied when calling AssumeRole: {REFUSAL.format(role=ROLE)}; the connection's role cannot be "
+        "assumed: its trust policy must name the identity that assumes it, and that identity must be allowed "
+        "sts:AssumeRole",
+        knows="us-east-1: ",
+        extra={"role_arn": ROLE},
+    ),
+    "role that is none": Case(
+        "ParamValidationError: Parameter validation failed: Invalid length for parameter RoleArn, value: 5, "
+        "valid min length: 20; correct role_arn and assume_role_kwargs of the connection",
+        knows="us-east-1: ",
+        extra={"role_arn": "admin"},
+    ),
+    "unknown key": Case(
+        f"UnrecognizedClientException when calling {{operation}}: {INVALID}; "
+        "correct the access key; a region that is switched off for the account refuses good ones, too",
+        knows=f"us-east-1: {ARN}: ",
+        server=refusing("UnrecognizedClientException", f"{INVALID}."),
+    ),
+    "expired session": Case(
+        f"ExpiredTokenException when calling {{operation}}: {EXPIRED}; renew the session token",
+        knows=f"us-east-1: {ARN}: ",
+        server=refusing("ExpiredTokenException", EXPIRED),
+    ),
+    "no credentials": Case(
+        "NoCredentialsError: Unable to locate credentials; "
+        "give the connection an access key or a profile, or the machine a role",
+        knows="us-east-1: ",
+        extra={"key": None},
+    ),
+}
+
+
+@pytest.fixture(params=WRONG)
+def wrong(
+    request: pytest.FixtureRequest, connect: Callable[..., SnowballHook], sts: StsServer
+) -> Iterator[tuple[Case, SnowballHook]]:
+    """Return a case, and a hook on its connection."""
+    case = WRONG[request.param]
+    with case.server or nullcontext() as server:
+        yield case, connect(**{"region_name": "us-east-1"} | at(server, sts) | case.extra)
+
+
+class TestWhatIsWrong:
+    """Each in words that somebody can act on, in the UI and in the task's log."""
+
+    def test_the_form_says_it(
+        self, wrong: tuple[Case, SnowballHook], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        case, hook = wrong
+        with caplog.at_level(logging.DEBUG):
+            ok, message = hook.test_connection()
+        says = case.says.replace("{operation}", "ListClusters")
+        assert (ok, message) == (False, f"{case.knows}{says}{case.form_adds}")
+        assert SECRET not in message + caplog.text
+
+    def test_the_task_says_it(self, wrong: tuple[Case, SnowballHook]) -> None:
+        case, _ = wrong
+        sensor = ClusterJobsSensor(
+            task_id="wait", cluster_id=CLUSTER, aws_conn_id=CONN_ID, mode="poke", deferrable=False
+        )
+        with pytest.raises(SnowballRequestFailed) as caught:
+            sensor.poke({})
+        says = case.says.replace("{operation}", "ListClusterJobs")
+        assert str(caught.value) == f"Cannot list the jobs of cluster {CLUSTER}: {says}"
+
+
+class TestTestConnection:
+    def test_it_asks_snowball_for_one_cluster(
+        self, connect: Callable[..., SnowballHook], sts: StsServer
+    ) -> None:
+        with Snowball(ClusterListEntries=[]) as server:
+            tested = connect(region_name="ap-south-1", **at(server, sts)).test_connection()
+        assert tested == (True, f"ap-south-1: {ARN}: AWS Snowball answers")
+        assert server.requests == [("ListClusters", {"MaxResults": 1})]
+        assert sts.actions == ["GetCallerIdentity"]
+
+    def test_a_role_is_assumed_once(self, connect: Callable[..., SnowballHook]) -> None:
+        with Snowball() as server, StsServer(assumable=True) as sts:
+            hook = connect(region_name="us-east-1", role_arn=ROLE, **at(server, sts))
+            assert hook.test_connection() == (True, f"us-east-1: {ARN}: AWS Snowball answers")
+        assert sts.actions == ["AssumeRole", "GetCallerIdentity"]
+
+    def test_an_endpoint_for_all_services_is_asked_for_the_identity(
+        self, connect: Callable[..., SnowballHook]
+    ) -> None:
+        with SnowballServer() as server:
+            tested = connect(region_name="us-east-1", endpoint_url=server.endpoint_url).test_connection()
+        assert tested == (True, "us-east-1: arn:aws:sts::123456789012:user/moto: AWS Snowball answers")
+
+    def test_without_an_identity(self, connect: Callable[..., SnowballHook]) -> None:
+        with Snowball() as nobody:
+            pass
+        with Snowball() as server:
+            tested = connect(region_name="us-east-1", **at(server, nobody)).test_connection()
+        assert tested == (True, "us-east-1: AWS Snowball answers")
+
+    def test_errors_are_met_once(self, connect: Callable[..., SnowballHook], sts: StsServer) -> None:
+        with Snowball(503, __type="ServiceUnavailable", Message="try later") as server:
+            hook = connect(region_name="us-east-1", config_kwargs={}, **at(server, sts))
+            ok, message = hook.test_connection()
+        assert (ok, message) == (
+            False,
+            f"us-east-1: {ARN}: ServiceUnavailable when calling ListClusters: try later",
+        )
+        assert len(server.requests) == 1
+
+    def test_a_password_in_an_address_is_not_shown(self, connect: Callable[..., SnowballHook]) -> None:
+        with Snowball() as server:
+            address = server.endpoint_url
+        address = address.replace("http://", f"http://user:{SECRET}@")
+        ok, message = connect(region_name="us-east-1", endpoint_url=address).test_connection()
+        assert not ok
+        assert "EndpointConnectionError" in message
+        assert SECRET not in message
+
+    def test_a_connection_of_another_type(self, connect: Callable[..., SnowballHook]) -> None:
+        ok, message = connect("http", region_name="us-east-1").test_connection()
+        assert not ok
+        assert message.startswith("Airflow connection 'warehouse' is of type 'http', which is none for AWS")
+
+    def test_a_connection_that_nobody_made(self) -> None:
+        ok, message = SnowballHook(aws_conn_id="nobody_made_this").test_connection()
+        assert not ok
+        assert message.startswith("Airflow connection 'nobody_made_this' cannot be found")

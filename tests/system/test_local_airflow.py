@@ -1,0 +1,134 @@
+"""``make airflow``: what it says is there is there, and Ctrl-C leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from airflow import __version__ as airflow_version
+
+from tests.system.airflow_api import AirflowApi
+from tests.system.airflow_processes import COMPONENTS, processes_of, strange_listeners
+from tests.system.demo import DAG_ID, REGION, WAIT
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(airflow_version.startswith("2."), reason="the processes here are those of Airflow 3"),
+]
+
+ROOT = Path(__file__).parents[2]
+HOME = re.compile(r"Starting Airflow, .*; its logs are in (\S+)\n")
+LOGIN = re.compile(r"Airflow +(\S+) user (\S+) password (\S+)\n")
+SNOWBALL = re.compile(r"Snowball +(\S+) ")
+#: Told in README.md.
+READY_WITHIN = 120.0
+
+
+class Program:
+    """``make airflow`` as it runs, and what it has printed."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.system.local_airflow"],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.printed = ""
+
+    def read_until(self, pattern: re.Pattern[str]) -> tuple[str, ...]:
+        """Read lines until one matches, and return the groups of the match."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.printed += line
+            if found := pattern.match(line):
+                return found.groups()
+        raise AssertionError(f"ended with {self.process.wait()} before {pattern.pattern!r}:\n{self.printed}")
+
+    def interrupt(self) -> int:
+        """Do what Ctrl-C does, and return the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        out, _ = self.process.communicate(timeout=60)
+        self.printed += out
+        return self.process.returncode
+
+
+@pytest.fixture
+def program() -> Iterator[Program]:
+    program = Program()
+    yield program
+    if program.process.poll() is None:
+        program.interrupt()
+
+
+def nothing_is_left(home: Path, *urls: str) -> None:
+    assert processes_of(home) == []
+    assert not home.exists()
+    for url in urls:
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url)
+
+
+def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
+    began = time.monotonic()
+    [home] = map(Path, program.read_until(HOME))
+    url, user, password = program.read_until(LOGIN)
+    [snowball] = program.read_until(SNOWBALL)
+    assert time.monotonic() - began < READY_WITHIN
+
+    api = AirflowApi(url, user, password)
+    [connection] = api.get("/connections")["connections"]
+    assert connection["conn_type"] == "snowball"
+    tested = api.post(
+        "/connections/test",
+        {
+            "connection_id": connection["connection_id"],
+            "conn_type": connection["conn_type"],
+            "port": connection["port"],
+        },
+    )
+    assert tested["status"] is True, tested
+    assert tested["message"].startswith(f"{REGION}: arn:aws:sts::")
+
+    assert api.get("/importErrors")["import_errors"] == []
+    [run] = api.get(f"/dags/{DAG_ID}/dagRuns")["dag_runs"]
+    deadline = time.monotonic() + 60
+    while True:
+        tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, run["dag_run_id"])}
+        if tasks[WAIT]["state"] == "deferred":
+            break
+        assert time.monotonic() < deadline, tasks[WAIT]
+        time.sleep(0.5)
+    # The page for people, too.
+    assert httpx.get(f"{url}/dags/{DAG_ID}").status_code == 200
+
+    running = {name for each in processes_of(home) for name in COMPONENTS if name in each.cmdline()}
+    assert running >= {"dag-processor", "scheduler", "triggerer"}
+    assert strange_listeners(home) == []
+    ours = psutil.Process(program.process.pid).net_connections("inet")
+    assert {each.laddr.ip for each in ours if each.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+
+    assert program.interrupt() == 0
+    assert program.printed.endswith("Everything has ended.\n")
+    nothing_is_left(home, url, snowball)
+
+
+def test_it_can_be_interrupted_while_it_starts(program: Program) -> None:
+    [home] = map(Path, program.read_until(HOME))
+    deadline = time.monotonic() + 60
+    while len(processes_of(home)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert program.interrupt() == 0
+    nothing_is_left(home)
