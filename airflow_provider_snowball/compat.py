@@ -122,5 +122,5 @@ def mask_secret(secret: str) -> None:
     try:
         from airflow.sdk.log import mask_secret as mask
     except ImportError:  # Airflow 2.11
-        from airflow.utils.log.secrets_masker import mask_secret as mask  # type: ignore[no-redef]
+        from airflow.utils.log.secrets_masker import mask_secret as mask  # type: ignore[import-not-found,no-redef]
     mask(secret)

@@ -28,6 +28,7 @@ __all__ = [
     "check_min_jobs",
     "evaluate",
     "is_at_or_past",
+    "parse_cluster_state",
     "parse_state",
     "portable",
 ]
@@ -110,6 +111,17 @@ def parse_state(value: object, name: str = "target_state") -> JobState:
     if isinstance(value, str) and value in _KNOWN_STATES:
         return JobState(value)
     raise ValueError(f"{name} must be one of {', '.join(JobState)}; got {value!r}")
+
+
+def parse_cluster_state(value: object, name: str = "cluster_state") -> ClusterState:
+    """
+    Return ``value`` as a :class:`ClusterState`; ``name`` is what the message calls it.
+
+    :raises ValueError: if it is none of the 5 states; the message names them.
+    """
+    if isinstance(value, str) and value in frozenset(ClusterState):
+        return ClusterState(value)
+    raise ValueError(f"{name} must be one of {', '.join(ClusterState)}; got {value!r}")
 
 
 def check_min_jobs(value: object) -> int:
