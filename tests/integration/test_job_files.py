@@ -14,8 +14,8 @@ from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.exceptions import SnowballFileError
 from airflow_provider_snowball.hooks.files import lines_of, open_link
 from airflow_provider_snowball.hooks.snowball import SnowballHook
+from tests.emulated import client_of, order_import, steer
 from tests.fleet_server import connection
-from tests.integration.emulated import client_of, order_import, steer
 
 SECRET = "X-Amz-Signature"
 DAY = 86400.0

@@ -8,7 +8,12 @@ from urllib.request import Request, urlopen
 
 import boto3
 
-__all__ = ["client_of", "order_import", "steer"]
+__all__ = ["KEY", "REGION", "client_of", "order_cluster", "order_import", "steer"]
+
+#: Any credentials will do; these are what the tests' connections have.
+KEY = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+REGION = "us-east-1"
+
 
 _ADDRESS = {
     "Name": "A. Customer",
@@ -21,15 +26,9 @@ _ADDRESS = {
 }
 
 
-def client_of(endpoint_url: str, region_name: str = "us-east-1") -> Any:
-    """Return a boto3 client of the emulator, with the credentials that the tests' connections have."""
-    return boto3.client(
-        "snowball",
-        endpoint_url=endpoint_url,
-        region_name=region_name,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
+def client_of(endpoint_url: str, region_name: str = REGION) -> Any:
+    """Return a boto3 client of the emulator."""
+    return boto3.client("snowball", endpoint_url=endpoint_url, region_name=region_name, **KEY)
 
 
 def steer(endpoint_url: str, job_id: str, **plan: Any) -> None:
@@ -40,6 +39,19 @@ def steer(endpoint_url: str, job_id: str, **plan: Any) -> None:
             json.load(response)
 
 
+def order_cluster(client: Any, devices: int = 5) -> str:
+    """Order a cluster, and return its id."""
+    return str(
+        client.create_cluster(
+            JobType="LOCAL_USE",
+            SnowballType="EDGE",
+            ShippingOption="NEXT_DAY",
+            AddressId=_address(client),
+            InitialClusterSize=devices,
+        )["ClusterId"]
+    )
+
+
 def order_import(client: Any) -> str:
     """Order an import into a bucket, and return the job's id."""
     return str(
@@ -47,8 +59,12 @@ def order_import(client: Any) -> str:
             JobType="IMPORT",
             SnowballType="EDGE",
             ShippingOption="NEXT_DAY",
-            AddressId=client.create_address(Address=_ADDRESS)["AddressId"],
+            AddressId=_address(client),
             Resources={"S3Resources": [{"BucketArn": "arn:aws:s3:::archive"}]},
             RoleARN="arn:aws:iam::123456789012:role/snowball",
         )["JobId"]
     )
+
+
+def _address(client: Any) -> str:
+    return str(client.create_address(Address=_ADDRESS)["AddressId"])
