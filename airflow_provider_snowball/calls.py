@@ -9,21 +9,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Call", "DescribeCluster", "ListClusterJobs"]
+__all__ = ["Call", "DescribeCluster", "DescribeJob", "ListClusterJobs", "ListJobs"]
 
 
 @dataclass(frozen=True)
 class ListClusterJobs:
-    """List every job of a cluster."""
+    """List every job of a cluster: a list of JobListEntry."""
 
     cluster_id: str
 
 
 @dataclass(frozen=True)
+class ListJobs:
+    """List every job of the account, as :class:`ListClusterJobs` does: one for all waits of a client."""
+
+
+@dataclass(frozen=True)
 class DescribeCluster:
-    """Look at the cluster itself."""
+    """Look at a cluster itself: its ClusterMetadata."""
 
     cluster_id: str
 
 
-Call = ListClusterJobs | DescribeCluster
+@dataclass(frozen=True)
+class DescribeJob:
+    """Look at a job by its id: a JobListEntry of it, and the entries of the job parts of an export."""
+
+    job_id: str
+
+
+Call = ListClusterJobs | ListJobs | DescribeCluster | DescribeJob

@@ -75,6 +75,7 @@ __all__ = [
     "conf",
     "first_poke_of_this_try",
     "is_made_from_mapped",
+    "mask_secret",
     "task_state_store",
     "xcom_of",
 ]
@@ -114,3 +115,12 @@ def xcom_of(ti_key: TaskInstanceKey, key: str) -> Any | None:
     except ImportError:  # Airflow 2.11
         from airflow.models.xcom import XCom  # type: ignore[no-redef]
     return XCom.get_value(key=key, ti_key=ti_key)
+
+
+def mask_secret(secret: str) -> None:
+    """Have Airflow show asterisks for a secret, wherever a task logs it."""
+    try:
+        from airflow.sdk.log import mask_secret as mask
+    except ImportError:  # Airflow 2.11
+        from airflow.utils.log.secrets_masker import mask_secret as mask  # type: ignore[import-not-found,no-redef]
+    mask(secret)

@@ -8,6 +8,7 @@ from airflow_provider_snowball.wait import Fail, FailKind
 __all__ = [
     "ClusterJobsFailed",
     "SnowballConnectionError",
+    "SnowballFileError",
     "SnowballPollingFailed",
     "SnowballRequestFailed",
     "exception_for",
@@ -28,6 +29,10 @@ class SnowballPollingFailed(AirflowException):
 
 class SnowballConnectionError(AirflowException):
     """An Airflow connection that was asked for by name cannot be found, or its lookup failed."""
+
+
+class SnowballFileError(AirflowException):
+    """A job's report or log is not there, or could not be read to its end. ``retries`` apply."""
 
 
 _RAISED = {

@@ -28,6 +28,7 @@ __all__ = [
     "check_min_jobs",
     "evaluate",
     "is_at_or_past",
+    "parse_cluster_state",
     "parse_state",
     "portable",
 ]
@@ -110,6 +111,17 @@ def parse_state(value: object, name: str = "target_state") -> JobState:
     if isinstance(value, str) and value in _KNOWN_STATES:
         return JobState(value)
     raise ValueError(f"{name} must be one of {', '.join(JobState)}; got {value!r}")
+
+
+def parse_cluster_state(value: object, name: str = "cluster_state") -> ClusterState:
+    """
+    Return ``value`` as a :class:`ClusterState`; ``name`` is what the message calls it.
+
+    :raises ValueError: if it is none of the 5 states; the message names them.
+    """
+    if isinstance(value, str) and value in frozenset(ClusterState):
+        return ClusterState(value)
+    raise ValueError(f"{name} must be one of {', '.join(ClusterState)}; got {value!r}")
 
 
 def check_min_jobs(value: object) -> int:
@@ -216,6 +228,11 @@ class Progress:
         return not self.unreachable and self.listed < self.min_jobs
 
     @property
+    def lacking(self) -> bool:
+        """Jobs are waited for that are not listed (and none is beyond reach)."""
+        return not self.failed and (self.too_few or bool(self.missing))
+
+    @property
     def done(self) -> bool:
         """Every job that counts has reached the target."""
         return not (self.failed or self.too_few or self.waiting or self.missing)
@@ -252,22 +269,18 @@ class Progress:
         line = f"{self._score} ({', '.join(shown)})" if shown else self._score
         return f"{line}; {self.listed} of at least {self.min_jobs} listed" if self.too_few else line
 
-    def describe_failure(self, subject: str) -> str:
+    def describe_failure(self, jobs: str = "jobs") -> str:
         """
         Say why the target cannot be reached, naming every job that makes it so.
 
-        :param subject: whose jobs these are, such as ``cluster CID…``.
+        :param jobs: what to call them, such as ``jobs of cluster CID…``.
         """
         if self.nothing_left:
-            jobs = ", ".join(job.id for job in self.ignored)
-            return (
-                f"Nothing left to wait for: all {len(self.ignored)} jobs of {subject} are "
-                f"Cancelled and ignored ({jobs})"
-            )
+            named = ", ".join(job.id for job in self.ignored)
+            count = len(self.ignored)
+            return f"Nothing left to wait for: all {count} {jobs} are Cancelled and ignored ({named})"
         named = ", ".join(str(job) for job in self.unreachable)
-        return (
-            f"{len(self.unreachable)} of {self.total} jobs of {subject} cannot reach {self.target}: {named}"
-        )
+        return f"{len(self.unreachable)} of {self.total} {jobs} cannot reach {self.target}: {named}"
 
 
 def evaluate(
@@ -275,6 +288,7 @@ def evaluate(
     target: JobState | str,
     *,
     job_ids: Sequence[str] | None = None,
+    parts: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     min_jobs: int = 1,
     ignore_cancelled: bool = False,
 ) -> Progress:
@@ -285,9 +299,12 @@ def evaluate(
     arrive and leave again. The rules apply in this order: which jobs count (all, or ``job_ids``);
     jobs that ended short of the target; fewer jobs than ``min_jobs``; nothing left; all reached.
 
+    An export's main job has no device: where its parts are known, they count in its place.
+
     :param jobs: entries of ListClusterJobs or ListJobs, all pages; every key may be missing.
     :param target: the state to reach. Cancelled is reached only by Cancelled.
     :param job_ids: judge these only; one that is not listed yet is waited for.
+    :param parts: entries of the job parts of main jobs that ``job_ids`` names, by the main job's id.
     :param min_jobs: how many jobs must be listed before all of them can be "every job".
     :param ignore_cancelled: leave cancelled jobs out of "every job"; they still count for ``min_jobs``.
     :raises ValueError: if target, ``min_jobs`` or their combination makes no sense.
@@ -298,25 +315,22 @@ def evaluate(
         raise ValueError("ignore_cancelled leaves out the very jobs that target_state Cancelled waits for")
 
     entries = list(jobs)
-    wanted = None if job_ids is None else dict.fromkeys(job_ids)
-    has_parts = any(e.get("JobType") == JobType.EXPORT and not e.get("IsMaster") for e in entries)
+    counted, missing = (
+        (_all_that_count(entries), ())
+        if job_ids is None
+        else _those_that_count(entries, job_ids, parts or {})
+    )
     reached: list[Job] = []
     waiting: list[Job] = []
     unreachable: list[Job] = []
     ignored: list[Job] = []
-    listed_ids = set()
-    for entry in entries:
-        job_id = entry.get("JobId")
-        if wanted is not None and job_id not in wanted:
-            continue
-        listed_ids.add(job_id)
+    for entry in counted:
         state = entry.get("JobState")
-        # An export's main job has no device: its parts, listed later, are what to wait for.
-        # Once it is cancelled without any, none will come, and it stands for itself.
-        if entry.get("IsMaster") and (state != JobState.CANCELLED or has_parts):
-            continue
-        job = Job(_plain(job_id) or "a job without an id", _plain(state))
-        if is_at_or_past(state, goal, entry.get("JobType")):
+        job = Job(_plain(entry.get("JobId")) or "a job without an id", _plain(state))
+        if entry.get("IsMaster") and state not in _ENDED:
+            # Whatever state it has, its devices are still to come.
+            waiting.append(job)
+        elif is_at_or_past(state, goal, entry.get("JobType")):
             reached.append(job)
         elif state == JobState.CANCELLED and ignore_cancelled:
             ignored.append(job)
@@ -327,10 +341,38 @@ def evaluate(
     return Progress(
         target=goal,
         min_jobs=min_jobs,
-        listed=len(reached) + len(waiting) + len(unreachable) + len(ignored),
+        listed=len(counted),
         reached=tuple(reached),
         waiting=tuple(waiting),
         unreachable=tuple(unreachable),
         ignored=tuple(ignored),
-        missing=tuple(job_id for job_id in wanted or () if job_id not in listed_ids),
+        missing=missing,
     )
+
+
+def _all_that_count(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave main jobs out: a listing has their parts as well, sooner or later."""
+    has_parts = any(e.get("JobType") == JobType.EXPORT and not e.get("IsMaster") for e in entries)
+    return [
+        entry
+        for entry in entries
+        # One that was cancelled without any part stands for itself: none will come.
+        if not entry.get("IsMaster") or (entry.get("JobState") == JobState.CANCELLED and not has_parts)
+    ]
+
+
+def _those_that_count(
+    entries: Sequence[Mapping[str, Any]],
+    job_ids: Sequence[str],
+    parts: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
+    """Return what counts for the named jobs, each once, and which of them are not listed."""
+    wanted = dict.fromkeys(job_ids)
+    counted: dict[Any, Mapping[str, Any]] = {}
+    listed = set()
+    for entry in entries:
+        if (job_id := entry.get("JobId")) in wanted:
+            listed.add(job_id)
+            for each in parts.get(job_id) or [entry]:
+                counted[each.get("JobId")] = each
+    return list(counted.values()), tuple(job_id for job_id in wanted if job_id not in listed)

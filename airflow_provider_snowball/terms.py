@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_snowball.calls import DescribeCluster, ListClusterJobs
+from airflow_provider_snowball.calls import ListClusterJobs, ListJobs
 from airflow_provider_snowball.lifecycle import Progress, check_min_jobs, evaluate
-from airflow_provider_snowball.validate import check_cluster_id, check_job_ids
+from airflow_provider_snowball.validate import check_cluster_id, check_job_ids, check_named_jobs
 
-__all__ = ["ASK_CLUSTER_EVERY", "BACKSTOP", "Terms", "format_duration"]
+__all__ = ["ASK_EVERY", "BACKSTOP", "Terms", "format_duration"]
 
-#: A cluster that lists too few jobs is itself looked at no more often than this.
-ASK_CLUSTER_EVERY = timedelta(hours=1)
+#: Why jobs are not listed, of the cluster or of the jobs themselves, is asked no more often than this.
+ASK_EVERY = timedelta(hours=1)
 #: How much later than the deadline Airflow's own timeout of a deferral comes: the trigger reports it itself.
 BACKSTOP = timedelta(minutes=10)
 
@@ -41,7 +41,7 @@ class Terms:
     :raises ValueError: if an id, the target, ``min_jobs`` or their combination makes no sense.
     """
 
-    source: ListClusterJobs
+    source: ListClusterJobs | ListJobs
     target_state: str
     started_at: datetime
     timeout: float
@@ -58,21 +58,31 @@ class Terms:
 
     def __post_init__(self) -> None:
         """Check what may have come from a template, so that terms that make no sense fail before any call."""
-        check_cluster_id(self.source.cluster_id)
+        if isinstance(self.source, ListClusterJobs):
+            check_cluster_id(self.source.cluster_id)
         # A rendered template is text.
         object.__setattr__(self, "min_jobs", check_min_jobs(self.min_jobs))
-        object.__setattr__(self, "job_ids", check_job_ids(self.job_ids))
+        check = check_named_jobs if isinstance(self.source, ListJobs) else check_job_ids
+        object.__setattr__(self, "job_ids", check(self.job_ids))
         self.judge([])
 
     @property
     def subject(self) -> str:
-        """Whose jobs are waited for, as it reads in a sentence."""
-        return f"cluster {self.source.cluster_id}"
+        """Whom the wait is about, as it reads in a sentence: ``cluster CID…``, ``job JID…``."""
+        if isinstance(self.source, ListClusterJobs):
+            return f"cluster {self.source.cluster_id}"
+        first, *others = self.job_ids or ()
+        return f"job {first} and {len(others)} more" if others else f"job {first}"
 
     @property
-    def inquiry(self) -> DescribeCluster:
-        """The call that tells whether more jobs can come."""
-        return DescribeCluster(self.source.cluster_id)
+    def listing(self) -> str:
+        """What is listed, as it reads in a sentence: ``the jobs of cluster CID…``, ``job JID…``."""
+        return f"the {self.jobs}" if isinstance(self.source, ListClusterJobs) else self.subject
+
+    @property
+    def jobs(self) -> str:
+        """What to call the jobs after a number of them: ``jobs of cluster CID…``, ``jobs``."""
+        return f"jobs of {self.subject}" if isinstance(self.source, ListClusterJobs) else "jobs"
 
     @property
     def deadline(self) -> datetime:
@@ -81,22 +91,27 @@ class Terms:
 
     def presumably_asked_at(self, now: datetime) -> datetime:
         """
-        Return when a wait that remembers nothing has last looked at the cluster itself, at the latest.
+        Return when a wait that remembers nothing has last asked why jobs are not listed, at the latest.
 
-        It looks at its first poll and then in the first poll of each hour, so that the poll before
-        this one, one delay ago, fell into an hour in which it had looked.
+        It asks at its first poll and then in the first poll of each hour, so that the poll before
+        this one, one delay ago, fell into an hour in which it had asked.
         """
         elapsed = (now - self.started_at).total_seconds()
         # The next delay is at least as long as the last one was.
         previous = max(elapsed - self._backoff(elapsed), 0.0)
-        return self.started_at + previous // ASK_CLUSTER_EVERY.total_seconds() * ASK_CLUSTER_EVERY
+        return self.started_at + previous // ASK_EVERY.total_seconds() * ASK_EVERY
 
-    def judge(self, jobs: Sequence[Mapping[str, Any]]) -> Progress:
-        """Return the verdict on one listing."""
+    def judge(
+        self,
+        jobs: Sequence[Mapping[str, Any]],
+        parts: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ) -> Progress:
+        """Return the verdict on one listing, with the parts of main jobs as :func:`evaluate` takes them."""
         return evaluate(
             jobs,
             self.target_state,
             job_ids=self.job_ids,
+            parts=parts,
             min_jobs=int(self.min_jobs),
             ignore_cancelled=self.ignore_cancelled,
         )

@@ -14,6 +14,7 @@ __all__ = [
     "check_job_id",
     "check_job_ids",
     "check_max_blind_time",
+    "check_named_jobs",
     "check_page_size",
     "is_literal",
     "plain_json",
@@ -94,6 +95,18 @@ def check_job_ids(value: Any) -> list[str] | None:
     job_ids = [check_job_id(item, "each of job_ids") for item in value]
     if not job_ids:
         raise ValueError("job_ids must name at least one job; leave it out (None) to wait for all")
+    return job_ids
+
+
+def check_named_jobs(value: Any) -> list[str]:
+    """
+    Return ``value`` as a list of job ids, where None does not mean all jobs.
+
+    :raises ValueError: as :func:`check_job_ids`, and for None.
+    """
+    job_ids = check_job_ids(value)
+    if job_ids is None:
+        raise ValueError("job_ids must name the jobs to wait for; got None")
     return job_ids
 
 

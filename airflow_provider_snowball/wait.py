@@ -14,9 +14,9 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Any
 
-from airflow_provider_snowball.calls import Call
+from airflow_provider_snowball.calls import Call, DescribeCluster, DescribeJob, ListClusterJobs, ListJobs
 from airflow_provider_snowball.lifecycle import ClusterState, Progress, portable
-from airflow_provider_snowball.terms import ASK_CLUSTER_EVERY, Terms, format_duration
+from airflow_provider_snowball.terms import ASK_EVERY, Terms, format_duration
 
 __all__ = [
     "Again",
@@ -112,6 +112,9 @@ class Again:
 
 
 Step = Done | Fail | Again
+_Entry = Mapping[str, Any]
+#: Entries of job parts, by the id of their main job.
+_Parts = dict[str, Sequence[_Entry]]
 
 
 class Wait:
@@ -162,39 +165,112 @@ class Wait:
         Drive it with :func:`drive` or :func:`drive_async`.
         """
         try:
-            jobs = yield self.terms.source
+            jobs = list((yield self.terms.source))
+            parts = yield from self._follow_main_jobs(jobs)
         except RequestError as error:
             return self._on_error(error, clock())
-        progress = self._on_listing(jobs, clock())
-        if progress.done:
-            wanted = None if self.terms.job_ids is None else set(self.terms.job_ids)
-            return Done([portable(job) for job in jobs if wanted is None or job.get("JobId") in wanted])
-        if progress.failed:
-            return Fail(FailKind.UNREACHABLE, progress.describe_failure(self.terms.subject))
-        if (progress.too_few or progress.missing) and self._is_time_to_ask(clock()):
-            try:
-                cluster = yield self.terms.inquiry
-            except RequestError as error:
-                self._on_no_description(error)
+        self._on_answer(clock())
+        progress = self.terms.judge(jobs, parts)
+        end = None
+        if progress.lacking and self._is_time_to_ask(clock()):
+            if isinstance(self.terms.source, ListClusterJobs):
+                end = yield from self._ask_after(self.terms.source.cluster_id, progress)
             else:
-                state = cluster.get("ClusterState")
-                if state in (ClusterState.CANCELLED, ClusterState.COMPLETE):
-                    return Fail(
-                        FailKind.CLUSTER_ENDED,
-                        f"{_capital(self.terms.subject)} is {state} and will list no more jobs: {progress}",
-                    )
+                end = yield from self._look_for(progress.missing, jobs, parts)
+                progress = self.terms.judge(jobs, parts)
+        self._tell(progress)
+        if end is not None:
+            return end
+        if progress.done:
+            return Done(self._result(jobs, parts))
+        if progress.failed:
+            return Fail(FailKind.UNREACHABLE, progress.describe_failure(self.terms.jobs))
         if clock() >= self.terms.deadline:
             return self._timed_out(progress.describe_late())
         return Again(self.terms.delay_at(clock()))
 
-    def _on_listing(self, jobs: Sequence[Mapping[str, Any]], now: datetime) -> Progress:
+    def _follow_main_jobs(self, jobs: Sequence[_Entry]) -> Generator[Call, Any, _Parts]:
+        """Return the job parts of each main job waited for by id: a listing does not say whose they are."""
+        parts: _Parts = {}
+        if not isinstance(self.terms.source, ListJobs):
+            return parts
+        for job in self._wanted(jobs):
+            if not job.get("IsMaster"):
+                continue
+            job_id = job["JobId"]
+            try:
+                parts[job_id] = (yield DescribeJob(job_id))["parts"]
+            except RequestError as error:
+                if error.kind is not ErrorKind.REFUSED:
+                    raise
+                self._say(
+                    f"parts of {job_id}",
+                    logging.WARNING,
+                    f"Main job {job_id} cannot be described, so that the devices of its job parts are not "
+                    f"waited for ({error})",
+                )
+        return parts
+
+    def _ask_after(self, cluster_id: str, progress: Progress) -> Generator[Call, Any, Fail | None]:
+        """Tell whether a cluster that lists too little will never list more."""
+        try:
+            cluster = yield DescribeCluster(cluster_id)
+        except RequestError as error:
+            self._on_no_description(
+                error,
+                f"Cluster {cluster_id} cannot be described, so that a cancelled cluster without jobs would "
+                "be waited for until the timeout",
+            )
+            return None
+        state = cluster.get("ClusterState")
+        if state not in (ClusterState.CANCELLED, ClusterState.COMPLETE):
+            return None
+        return Fail(
+            FailKind.CLUSTER_ENDED, f"Cluster {cluster_id} is {state} and will list no more jobs: {progress}"
+        )
+
+    def _look_for(
+        self, missing: Sequence[str], jobs: list[_Entry], parts: _Parts
+    ) -> Generator[Call, Any, Fail | None]:
+        """Add jobs that exist without being listed, and tell whether one does not exist at all."""
+        for job_id in missing:
+            try:
+                found = yield DescribeJob(job_id)
+            except RequestError as error:
+                if error.kind is ErrorKind.NOT_FOUND:
+                    return Fail(FailKind.REQUEST, f"Job {job_id} does not exist: {error}", error.__cause__)
+                self._on_no_description(
+                    error,
+                    f"Job {job_id} is not listed and cannot be described, so that one that does not exist "
+                    "would be waited for until the timeout",
+                )
+                return None
+            jobs.append(found["job"])
+            parts[job_id] = found["parts"]
+        return None
+
+    def _wanted(self, jobs: Sequence[_Entry]) -> list[_Entry]:
+        if self.terms.job_ids is None:
+            return list(jobs)
+        wanted = set(self.terms.job_ids)
+        return [job for job in jobs if job.get("JobId") in wanted]
+
+    def _result(self, jobs: Sequence[_Entry], parts: _Parts) -> list[dict[str, Any]]:
+        found = self._wanted(jobs)
+        for job in list(found):
+            known = {each.get("JobId") for each in found}
+            found += [part for part in parts.get(job.get("JobId", ""), ()) if part.get("JobId") not in known]
+        return [portable(job) for job in found]
+
+    def _on_answer(self, now: datetime) -> None:
         if "error" in self._said:
             blind = format_duration((now - self._heard_at).total_seconds())
             self._say("error", logging.INFO, f"{_capital(self.terms.subject)} answers again after {blind}")
             del self._said["error"]
         self.succeeded = True
         self._heard_at = now
-        progress = self.terms.judge(jobs)
+
+    def _tell(self, progress: Progress) -> None:
         name = _capital(self.terms.subject)
         self._say("progress", logging.INFO, f"{name}: {progress}")
         if progress.ignored:
@@ -207,47 +283,40 @@ class Wait:
                 logging.WARNING,
                 f"{name}: states unknown to this version, taken as waiting: {named}",
             )
-        return progress
 
     def _is_time_to_ask(self, now: datetime) -> bool:
-        if self._refused_at or (self._asked_at and now - self._asked_at < ASK_CLUSTER_EVERY):
+        if self._refused_at or (self._asked_at and now - self._asked_at < ASK_EVERY):
             return False
         self._asked_at = now
         return True
 
-    def _on_no_description(self, error: RequestError) -> None:
-        # Looking at the cluster only ends a hopeless wait sooner: not being able to is no reason to fail.
+    def _on_no_description(self, error: RequestError, meaning: str) -> None:
+        # Looking closer only ends a hopeless wait sooner: not being able to is no reason to fail.
         if error.kind is ErrorKind.REFUSED:
             self._refused_at = self._asked_at
-            self._say(
-                "describe",
-                logging.WARNING,
-                f"{_capital(self.terms.subject)} cannot be described, so that a cancelled cluster without "
-                f"jobs would be waited for until the timeout; allow snowball:DescribeCluster ({error})",
-            )
+            self._say("describe", logging.WARNING, f"{meaning} ({error})")
         else:
             self._say("describe", logging.DEBUG, f"{_capital(self.terms.subject)} was not described: {error}")
 
     def _on_error(self, error: RequestError, now: datetime) -> Step:
-        subject = self.terms.subject
         blind = (now - self._heard_at).total_seconds()
         patient = not self.succeeded and blind < self.terms.patience
         permanent = error.kind in (ErrorKind.NOT_FOUND, ErrorKind.BAD_INPUT)
         if permanent or (error.kind is ErrorKind.REFUSED and not self.succeeded and not patient):
-            return Fail(FailKind.REQUEST, f"Cannot list the jobs of {subject}: {error}", error.__cause__)
+            return Fail(FailKind.REQUEST, f"Cannot list {self.terms.listing}: {error}", error.__cause__)
         if not self.terms.silent_fail:
             if not self.succeeded and not patient:
-                return Fail(FailKind.ERROR, f"Cannot list the jobs of {subject}: {error}", error.__cause__)
+                return Fail(FailKind.ERROR, f"Cannot list {self.terms.listing}: {error}", error.__cause__)
             if blind >= self.terms.max_blind_time:
                 limit = format_duration(self.terms.max_blind_time)
                 return Fail(
                     FailKind.BLIND,
-                    f"No listing of the jobs of {subject} for {limit} (max_blind_time); last error: {error}",
+                    f"No listing of {self.terms.listing} for {limit} (max_blind_time); last error: {error}",
                     error.__cause__,
                 )
         if now >= self.terms.deadline:
-            return self._timed_out(f"the last poll of {subject} failed: {error}")
-        self._say("error", logging.WARNING, f"Cannot list the jobs of {subject}, will poll again: {error}")
+            return self._timed_out(f"the last poll of {self.terms.subject} failed: {error}")
+        self._say("error", logging.WARNING, f"Cannot list {self.terms.listing}, will poll again: {error}")
         return Again(self.terms.delay_at(now), new_client=error.kind is ErrorKind.REFUSED)
 
     def _timed_out(self, what: str) -> Fail:

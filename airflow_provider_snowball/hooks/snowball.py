@@ -6,7 +6,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from functools import cached_property
+from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import botocore.exceptions as bc
@@ -15,8 +17,8 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from botocore.config import Config
 
-from airflow_provider_snowball.calls import Call, DescribeCluster, ListClusterJobs
-from airflow_provider_snowball.compat import AirflowNotFoundException
+from airflow_provider_snowball.calls import Call, DescribeCluster, DescribeJob, ListClusterJobs, ListJobs
+from airflow_provider_snowball.compat import AirflowNotFoundException, mask_secret
 from airflow_provider_snowball.connection import (
     ACCEPTED_TYPES,
     CONN_TYPE,
@@ -25,8 +27,9 @@ from airflow_provider_snowball.connection import (
     field_behaviour,
     without_empty,
 )
-from airflow_provider_snowball.exceptions import SnowballConnectionError
+from airflow_provider_snowball.exceptions import SnowballConnectionError, SnowballFileError
 from airflow_provider_snowball.hooks.errors import classify
+from airflow_provider_snowball.hooks.files import lines_of, open_link
 from airflow_provider_snowball.hooks.probe import probe
 from airflow_provider_snowball.lifecycle import JobListEntry
 from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
@@ -48,6 +51,9 @@ MAX_RESTARTS = 3
 DEFAULT_RETRIES = {"mode": "standard", "total_max_attempts": 5}
 #: The same for a client that many waits share: adaptive mode slows all of them once one is throttled.
 SHARED_RETRIES = {"mode": "adaptive", "total_max_attempts": 5}
+
+#: The keys of ``JobLogs`` with the links to a job's logs.
+_LOGS = {"success": "JobSuccessLogURI", "failure": "JobFailureLogURI"}
 
 
 class SnowballHook(AwsGenericHook["SnowballClient"]):
@@ -259,14 +265,68 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """
         Return ``JobMetadata`` of a job and, for an export, ``SubJobMetadata`` of its parts.
 
+        Without ``JobLogInfo``: whoever reads its links, in a log or an XCom, can read the files.
+        :meth:`iter_job_log` and :meth:`job_report` follow them.
+
         :raises ValueError: before any request, if the id has the wrong form.
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_job`
         """
+        response = self._describe_job(job_id)
+        for metadata in (response.get("JobMetadata") or {}, *(response.get("SubJobMetadata") or ())):
+            metadata.pop("JobLogInfo", None)
+        return cast("DescribeJobResultTypeDef", response)
+
+    def iter_job_log(self, job_id: str, which: Literal["success", "failure"]) -> Iterator[str]:
+        """
+        Return the lines of a job's log as they come: the objects that were transferred, or were not.
+
+        AWS writes the logs when an import is Complete, and says to read them before the source is deleted.
+
+        :raises ValueError: before any request, if an argument has the wrong form.
+        :raises SnowballFileError: if the job has no such log, or it cannot be read to its end.
+
+        .. seealso:: https://docs.aws.amazon.com/snowball/latest/api-reference/API_JobLogs.html
+        """
+        if which not in _LOGS:
+            raise ValueError(f"which must be one of {', '.join(_LOGS)}; got {which!r}")
+        what = f"the {which} log of job {job_id}"
+        return lines_of(self._open(job_id, _LOGS[which], what), what)
+
+    def job_report(self, job_id: str) -> bytes:
+        """
+        Return a job's completion report, as AWS made it (a PDF).
+
+        :raises ValueError: before any request, if the id has the wrong form.
+        :raises SnowballFileError: if the job has no report, or it cannot be read to its end.
+
+        .. seealso:: https://docs.aws.amazon.com/snowball/latest/api-reference/API_JobLogs.html
+        """
+        what = f"the completion report of job {job_id}"
+        with closing(self._open(job_id, "JobCompletionReportURI", what)) as response:
+            try:
+                return response.read()
+            except (OSError, HTTPException) as error:
+                raise SnowballFileError(f"Cannot read {what}: {type(error).__name__}: {error}") from None
+
+    def _describe_job(self, job_id: str) -> dict[str, Any]:
         check_job_id(job_id)
         response = dict(self.conn.describe_job(JobId=job_id))
         response.pop("ResponseMetadata", None)
-        return cast("DescribeJobResultTypeDef", response)
+        return response
+
+    def _open(self, job_id: str, key: str, what: str) -> HTTPResponse:
+        metadata = self._describe_job(job_id).get("JobMetadata") or {}
+        link = (metadata.get("JobLogInfo") or {}).get(key)
+        if not link:
+            raise SnowballFileError(
+                f"There is no {what.removeprefix('the ')}, whose state is {metadata.get('JobState')}: "
+                "AWS makes it when the job is Complete"
+            )
+        # Should anything log it after all, Airflow's task logs show asterisks.
+        mask_secret(link)
+        proxies = getattr(self.config, "proxies", None)
+        return open_link(link, what, verify=self.verify, proxies=proxies)
 
     def _list(
         self,
@@ -306,10 +366,30 @@ def answer(hook: SnowballHook, call: Call) -> Any:
         match call:
             case ListClusterJobs(cluster_id):
                 return hook.list_cluster_jobs(cluster_id)
+            case ListJobs():
+                return hook.list_jobs()
             case DescribeCluster(cluster_id):
                 return hook.describe_cluster(cluster_id)
+            case DescribeJob(job_id):
+                return _entries_of(hook.describe_job(job_id))
     except Exception as error:
         raise classify(error) from error
+
+
+def _entries_of(description: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return ``job`` and ``parts`` of a DescribeJob answer, as a listing would have them.
+
+    Only those keys: the answer also has addresses, and links that open the job's logs to anybody.
+    """
+    parts = [_entry_of(part) for part in description.get("SubJobMetadata") or ()]
+    job = _entry_of(description["JobMetadata"])
+    is_main = bool(parts) or str(job.get("JobId")).startswith("MID")
+    return {"job": job | {"IsMaster": is_main}, "parts": [part | {"IsMaster": False} for part in parts]}
+
+
+def _entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: metadata[key] for key in JobListEntry.__annotations__ if key in metadata}
 
 
 def _no_token_twice(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

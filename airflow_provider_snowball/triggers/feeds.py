@@ -6,9 +6,8 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,10 +15,9 @@ from airflow_provider_snowball.aws import AWS_PARAMETERS
 from airflow_provider_snowball.calls import Call
 from airflow_provider_snowball.compat import conf
 from airflow_provider_snowball.triggers.clients import SharedClient
-from airflow_provider_snowball.triggers.metrics import count_waits
 from airflow_provider_snowball.wait import ErrorKind, RequestError
 
-__all__ = ["Answer", "Feed", "Register"]
+__all__ = ["Answer", "Feed", "Register", "Seat"]
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +64,8 @@ class Feed:
 
     All times are those of the event loop's clock.
 
+    ``seats`` is how many take part; ``stretch`` is by what the delay until the next poll is multiplied.
+
     :param make: makes the call; raises RequestError.
     """
 
@@ -77,6 +77,7 @@ class Feed:
         self._poll: asyncio.Task[None] | None = None
         self._last: Answer | None = None
         self.stretch = 1.0
+        self.seats = 0
 
     async def ask(self, *, due: float, earliest: float) -> Answer:
         """
@@ -149,52 +150,82 @@ class Feed:
             return Answer(asked_at, error=broken)
 
 
-@dataclass
-class _Shared:
-    """Something that lives for as long as anybody uses it."""
+class _Client:
+    """A shared client, and the feeds that it makes calls for."""
 
-    thing: Any
-    users: int = 0
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self.shared = SharedClient(parameters, calls_per_second=_calls_per_second())
+        self.feeds: dict[Call, Feed] = {}
+
+    def feed(self, call: Call) -> Feed:
+        """Return the feed of a call, a new one if there is none."""
+        if call not in self.feeds:
+            self.feeds[call] = Feed(lambda: self.shared.call(call))
+        return self.feeds[call]
 
 
-@dataclass
 class Register:
     """The clients and feeds of one event loop: a triggerer has one."""
 
-    _clients: dict[str, _Shared] = field(default_factory=dict)
-    _feeds: dict[tuple[str, Call], _Shared] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._clients: dict[str, _Client] = {}
 
     @classmethod
     def of_this_loop(cls) -> Register:
         """Return the running event loop's own."""
         return _REGISTERS.setdefault(asyncio.get_running_loop(), cls())
 
-    @contextmanager
-    def feed(self, parameters: Mapping[str, Any], call: Call) -> Iterator[Feed]:
+    def seat(self, parameters: Mapping[str, Any], call: Call) -> Seat:
         """
-        Take part in the feed of a call; the last to leave closes it, and its client after the last feed.
+        Return a seat in the feed of a call.
 
         :param parameters: the four AWS parameters. Nothing is shared across different ones.
         """
-        who = _who(parameters)
-        with (
-            _use(
-                self._clients, who, lambda: SharedClient(parameters, calls_per_second=_calls_per_second())
-            ) as client,
-            _use(self._feeds, (who, call), lambda: Feed(lambda: client.call(call))) as feed,
-        ):
-            yield feed
+        return Seat(self._clients, parameters, call)
 
     def region_of(self, parameters: Mapping[str, Any]) -> str | None:
         """Return the region that a client in use asks, None as long as it is not known."""
         client = self._clients.get(_who(parameters))
-        return None if client is None else client.thing.region
+        return None if client is None else client.shared.region
 
-    @contextmanager
-    def wait(self, parameters: Mapping[str, Any], call: Call) -> Iterator[Feed]:
-        """Take part in a feed as a wait does, which operations may count."""
-        with count_waits(), self.feed(parameters, call) as feed:
-            yield feed
+
+class Seat:
+    """
+    One who takes part in a feed, for as long as this context manager is entered.
+
+    The last to leave closes the feed, and its client after the last feed.
+
+    A class with slots, not a generator: ten thousand waits hold one each, and the more objects they
+    are made of, the longer the event loop stands still while Python collects its garbage.
+    """
+
+    __slots__ = ("_call", "_clients", "_feed", "_parameters", "_who")
+
+    def __init__(self, clients: dict[str, _Client], parameters: Mapping[str, Any], call: Call) -> None:
+        self._clients = clients
+        self._parameters = parameters
+        self._call = call
+        self._who = _who(parameters)
+
+    def __enter__(self) -> Feed:
+        """Take the seat."""
+        if self._who not in self._clients:
+            self._clients[self._who] = _Client(self._parameters)
+        self._feed = self._clients[self._who].feed(self._call)
+        self._feed.seats += 1
+        return self._feed
+
+    def __exit__(self, *_: object) -> None:
+        """Leave it."""
+        self._feed.seats -= 1
+        if self._feed.seats:
+            return
+        client = self._clients[self._who]
+        self._feed.close()
+        del client.feeds[self._call]
+        if not client.feeds:
+            client.shared.close()
+            del self._clients[self._who]
 
 
 def _who(parameters: Mapping[str, Any]) -> str:
@@ -202,21 +233,6 @@ def _who(parameters: Mapping[str, Any]) -> str:
 
 
 _REGISTERS: WeakKeyDictionary[asyncio.AbstractEventLoop, Register] = WeakKeyDictionary()
-
-
-@contextmanager
-def _use(things: dict[Any, _Shared], key: Any, make: Callable[[], Any]) -> Iterator[Any]:
-    shared = things.get(key)
-    if shared is None:
-        shared = things[key] = _Shared(make())
-    shared.users += 1
-    try:
-        yield shared.thing
-    finally:
-        shared.users -= 1
-        if not shared.users:
-            del things[key]
-            shared.thing.close()
 
 
 def _calls_per_second() -> float:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_snowball.wait import RequestError
@@ -16,19 +15,19 @@ try:
 except ImportError:
     from airflow.stats import Stats  # type: ignore[assignment]  # the same methods
 
-__all__ = ["ClientMetrics", "count_waits"]
+__all__ = ["ClientMetrics", "wait_began", "wait_ended"]
 
 _going_on = 0
 
 
-@contextmanager
-def count_waits() -> Iterator[None]:
-    """Keep the gauge ``snowball.waits``: how many waits this triggerer holds."""
+def wait_began() -> None:
+    """Count a wait in the gauge ``snowball.waits``: how many this triggerer holds."""
     _change_waits(1)
-    try:
-        yield
-    finally:
-        _change_waits(-1)
+
+
+def wait_ended() -> None:
+    """Count it out again."""
+    _change_waits(-1)
 
 
 def _change_waits(difference: int) -> None:

@@ -1,224 +1,44 @@
-"""ClusterJobsTrigger."""
+"""ClusterJobsTrigger and JobsTrigger. Airflow stores these class paths: they stay."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow_provider_snowball.calls import ListClusterJobs, ListJobs
+from airflow_provider_snowball.triggers.base import SnowballTrigger
 
-from airflow_provider_snowball.aws import AWS_PARAMETERS
-from airflow_provider_snowball.calls import Call, ListClusterJobs
-from airflow_provider_snowball.terms import BACKSTOP, Terms
-from airflow_provider_snowball.triggers.events import event_of
-from airflow_provider_snowball.triggers.feeds import Feed, Register
-from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Wait, drive_async
-
-__all__ = ["ClusterJobsTrigger"]
-
-#: A wait that began in a triggerer cannot know, after a restart of it, whether it ever had an answer.
-_PATIENCE = timedelta(hours=1)
+__all__ = ["ClusterJobsTrigger", "JobsTrigger"]
 
 
-class ClusterJobsTrigger(BaseTrigger):
+class ClusterJobsTrigger(SnowballTrigger):
     """
-    Wait for the jobs of a cluster in a triggerer, and fire once, when the wait has ended.
+    Wait for the jobs of a cluster.
 
-    Airflow stores the class path and these arguments for as long as the wait goes on, and a later
-    version of this package rebuilds it from them: arguments are only added, with defaults.
+    :param cluster_id: as :class:`~airflow_provider_snowball.sensors.snowball.ClusterJobsSensor` has it.
+    :param min_jobs: likewise.
 
-    Waits in one triggerer share a client and their polls (:mod:`airflow_provider_snowball.triggers.feeds`).
-
-    :param started_at: when this try's wait began, ISO 8601 with offset; ``timeout`` seconds later it fails.
-        None if it begins in the triggerer: then the end of Airflow's own deferral tells.
-    :param succeeded: whether the wait had an answer before it was handed to the triggerer.
-    :param next_poll: when to poll first, ISO 8601 with offset; None or past means at once.
-
-    The other parameters are those of :class:`~airflow_provider_snowball.sensors.snowball.ClusterJobsSensor`,
-    times in seconds.
+    The other parameters are those of :class:`~airflow_provider_snowball.triggers.base.SnowballTrigger`.
     """
 
-    def __init__(
-        self,
-        *,
-        cluster_id: str,
-        target_state: str,
-        timeout: float,
-        started_at: str | None = None,
-        job_ids: list[str] | None = None,
-        min_jobs: int | str = 1,
-        ignore_cancelled: bool = False,
-        poke_interval: float = 900.0,
-        exponential_backoff: bool = False,
-        max_wait: float | None = None,
-        max_blind_time: float = 172800.0,
-        silent_fail: bool = False,
-        succeeded: bool = True,
-        next_poll: str | None = None,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
-        **unknown: Any,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        # Attributes by these names are what Airflow renders, where the wait began in the triggerer.
+    def __init__(self, *, cluster_id: str, min_jobs: int | str = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.cluster_id = cluster_id
-        self.target_state = target_state
-        self.timeout = timeout
-        self.started_at = started_at
-        self.job_ids = job_ids
         self.min_jobs = min_jobs
-        self.ignore_cancelled = ignore_cancelled
-        self.poke_interval = poke_interval
-        self.exponential_backoff = exponential_backoff
-        self.max_wait = max_wait
-        self.max_blind_time = max_blind_time
-        self.silent_fail = silent_fail
-        self.succeeded = succeeded
-        self.next_poll = next_poll
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
-        self._region: str | None = None
-        if unknown:
-            # Stored by a newer version, before a downgrade: the wait is worth more than the argument.
-            self.log.warning("ClusterJobsTrigger ignores arguments unknown to it: %s", ", ".join(unknown))
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and all arguments, as Airflow stores them."""
-        return "airflow_provider_snowball.triggers.snowball.ClusterJobsTrigger", {
-            "cluster_id": self.cluster_id,
-            "target_state": self.target_state,
-            "timeout": self.timeout,
-            "started_at": self.started_at,
-            "job_ids": self.job_ids,
-            "min_jobs": self.min_jobs,
-            "ignore_cancelled": self.ignore_cancelled,
-            "poke_interval": self.poke_interval,
-            "exponential_backoff": self.exponential_backoff,
-            "max_wait": self.max_wait,
-            "max_blind_time": self.max_blind_time,
-            "silent_fail": self.silent_fail,
-            "succeeded": self.succeeded,
-            "next_poll": self.next_poll,
-            **self._aws_parameters,
-        }
+    def _source(self) -> ListClusterJobs:
+        return ListClusterJobs(self.cluster_id)
 
-    @property
-    def _aws_parameters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in AWS_PARAMETERS}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll until the wait has ended, then say how."""
-        try:
-            step = await self._wait()
-        except Exception as error:
-            # A trigger that raises leaves its task to Airflow's own rules, which differ between its lines.
-            self.log.exception("The wait for cluster %s broke off", self.cluster_id)
-            step = Fail(FailKind.ERROR, f"The trigger broke off: {type(error).__name__}: {error}")
-        yield TriggerEvent(event_of(step, region=self._region))  # type: ignore[no-untyped-call]
-
-    async def _wait(self) -> Done | Fail:
-        try:
-            terms = self._terms()
-        except ValueError as error:
-            # What a template came to, where no worker has looked at it before.
-            return Fail(FailKind.REQUEST, str(error), error)
-        wait = Wait(terms, now=datetime.now(UTC), succeeded=self.succeeded)
-        register = Register.of_this_loop()
-        with register.wait(self._aws_parameters, terms.source) as feed:
-            pace = _Pace(terms, feed, self.next_poll)
-            while True:
-                poller = _Poller(register, self._aws_parameters, pace)
-                step = await drive_async(wait.poll(lambda: datetime.now(UTC)), poller)
-                for news in wait.take_news():
-                    self.log.log(news.level, "%s", news.text)
-                if not isinstance(step, Again):
-                    if self.started_at is None:
-                        # For a link to the console: no worker has had the task yet.
-                        self._region = register.region_of(self._aws_parameters)
-                    return step
-                pace.again_after(step.delay)
-
-    def _terms(self) -> Terms:
-        return Terms(
-            source=ListClusterJobs(self.cluster_id),
-            target_state=self.target_state,
-            job_ids=self.job_ids,
-            min_jobs=self.min_jobs,
-            ignore_cancelled=self.ignore_cancelled,
-            started_at=self._began_at(),
-            timeout=self.timeout,
-            interval=self.poke_interval,
-            exponential_backoff=self.exponential_backoff,
-            max_wait=self.max_wait,
-            max_blind_time=self.max_blind_time,
-            silent_fail=self.silent_fail,
-            shortest_delay=1.0,
-            patience=_PATIENCE.total_seconds() if self.started_at is None else 0.0,
-        )
-
-    def _began_at(self) -> datetime:
-        if self.started_at is not None:
-            return datetime.fromisoformat(self.started_at)
-        # Airflow set the end of the deferral when it began, and keeps it over a triggerer's restarts:
-        # 3.x hands it to the trigger, 2.11 to the task instance.
-        ends_at = getattr(self, "timeout_after", None) or getattr(self.task_instance, "trigger_timeout", None)
-        if ends_at is None:
-            return datetime.now(UTC)
-        return ends_at - BACKSTOP - timedelta(seconds=self.timeout)  # type: ignore[no-any-return]
+    def _arguments(self) -> dict[str, Any]:
+        return {"cluster_id": self.cluster_id, "min_jobs": self.min_jobs, **super()._arguments()}
 
 
-class _Pace:
-    """When one wait's next answer is due, on the event loop's clock, and which would do."""
+class JobsTrigger(SnowballTrigger):
+    """
+    Wait for jobs by their ids, whether they belong to a cluster or not.
 
-    def __init__(self, terms: Terms, feed: Feed, next_poll: str | None) -> None:
-        self._terms = terms
-        self.feed = feed
-        self._loop = asyncio.get_running_loop()
-        left = 0.0
-        if next_poll is not None:
-            left = max((datetime.fromisoformat(next_poll) - datetime.now(UTC)).total_seconds(), 0.0)
-        self.due = self._loop.time() + left
-        # Whoever comes late is served what others got meanwhile, unless this is the last look of all.
-        late = 0.0 if datetime.now(UTC) >= terms.deadline else terms.interval
-        self.earliest = self.due - (left / 2 if left else late)
-        self.asked_at = self.due
+    The parameters are those of :class:`~airflow_provider_snowball.triggers.base.SnowballTrigger`, of
+    which ``job_ids`` has to be given.
+    """
 
-    def again_after(self, delay: float) -> None:
-        """Plan the next answer, ``delay`` seconds after the last one or exactly at the deadline."""
-        now = self._loop.time()
-        left = (self._terms.deadline - datetime.now(UTC)).total_seconds()
-        # From when the last poll began: then waits that share it are due together for the next.
-        self.due = now + delay if delay >= left else max(self.asked_at + delay * self.feed.stretch, now)
-        # Another's poll is as good as one's own once half of the delay is over.
-        self.earliest = self.due - (self.due - now) / 2
-
-
-class _Poller:
-    """Answers what a wait asks for in one poll: its own listing in its own time, anything else at once."""
-
-    def __init__(self, register: Register, parameters: dict[str, Any], pace: _Pace) -> None:
-        self._register = register
-        self._parameters = parameters
-        self._pace = pace
-        self._listed = False
-
-    async def __call__(self, call: Call) -> Any:
-        """
-        Return the answer to a call.
-
-        :raises RequestError: for any error, told apart.
-        """
-        if not self._listed:
-            self._listed = True
-            answer = await self._pace.feed.ask(due=self._pace.due, earliest=self._pace.earliest)
-            self._pace.asked_at = answer.asked_at
-            return answer.open()
-        now = asyncio.get_running_loop().time()
-        with self._register.feed(self._parameters, call) as feed:
-            return (await feed.ask(due=now, earliest=now)).open()
+    def _source(self) -> ListJobs:
+        return ListJobs()

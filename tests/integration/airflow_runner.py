@@ -37,7 +37,7 @@ class Outcome:
 
 
 def run_sensor(airflow_home: Path, arguments: dict[str, Any]) -> Outcome:
-    """Run one DAG of one ClusterJobsSensor with ``dag.test()``."""
+    """Run one DAG of one sensor with ``dag.test()``: a ClusterJobsSensor if there is a ``cluster_id``."""
     dag_id = f"scenario_{uuid.uuid4().hex}"
     dag_file = airflow_home / "dags" / f"{dag_id}.py"
     shutil.copy(SCENARIO_DAG, dag_file)

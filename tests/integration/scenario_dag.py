@@ -12,7 +12,7 @@ try:
 except ImportError:  # Airflow 2.11
     from airflow.models.dag import DAG
 
-from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
 
 _HERE = Path(__file__)
 _SPEC = json.loads(_HERE.with_suffix(".json").read_text())
@@ -28,7 +28,7 @@ def _note(context: Any) -> None:
 
 
 with DAG(dag_id=_SPEC["dag_id"], schedule=None, start_date=datetime(2026, 1, 1)) as dag:
-    ClusterJobsSensor(
+    (ClusterJobsSensor if "cluster_id" in _ARGUMENTS else JobsSensor)(
         task_id="wait",
         retries=1,
         retry_delay=timedelta(0),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.integration.json_server import JsonServer
@@ -54,13 +54,16 @@ class ScriptedSnowball(JsonServer):
     """
     The server, as a context manager.
 
-    :param listings: what ListClusterJobs answers to each listing; an Error with the jobs of the
+    :param listings: what ListClusterJobs and ListJobs answer to each listing; an Error with the jobs of the
         pages before it, if it comes on a later page.
     :param cluster: what DescribeCluster answers: a ClusterState or an Error.
+    :param jobs: what DescribeJob answers by job id: the job and its parts, or an Error for all. A job that
+        is not there does not exist.
     """
 
     listings: Sequence[Listing]
     cluster: str | Error = "Pending"
+    jobs: dict[str, Sequence[dict[str, Any]]] | Error = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -93,7 +96,10 @@ class ScriptedSnowball(JsonServer):
             if isinstance(self.cluster, Error):
                 return error_answer(self.cluster)
             return 200, {"ClusterMetadata": {"ClusterId": body["ClusterId"], "ClusterState": self.cluster}}
-        assert operation == "ListClusterJobs", operation
+        if operation == "DescribeJob":
+            return self._describe(body["JobId"])
+        if operation not in ("ListClusterJobs", "ListJobs"):
+            return error_answer(Error("InvalidAction", f"not scripted: {operation}"))
         start = int(body.get("NextToken", 0))
         if start == 0:
             self._listing += 1
@@ -108,6 +114,16 @@ class ScriptedSnowball(JsonServer):
         if start + size < len(jobs):
             page["NextToken"] = str(start + size)
         return 200, page
+
+    def _describe(self, job_id: str) -> tuple[int, dict[str, Any]]:
+        if isinstance(self.jobs, Error):
+            return error_answer(self.jobs)
+        if job_id not in self.jobs:
+            return error_answer(Error("InvalidResourceException", f"no such job: {job_id}"))
+        described, *parts = (
+            {key: value for key, value in each.items() if key != "IsMaster"} for each in self.jobs[job_id]
+        )
+        return 200, {"JobMetadata": described, **({"SubJobMetadata": parts} if parts else {})}
 
 
 def error_answer(error: Error) -> tuple[int, dict[str, Any]]:

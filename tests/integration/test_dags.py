@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
-from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.fleet_server import connection
 from tests.integration.airflow_runner import Run, run_dag
 from tests.integration.scripted_snowball import ScriptedSnowball, job, job_id
 
-EXAMPLES = Path(__file__).parents[2] / "example_dags"
 MODES = ["poke", "reschedule", "deferrable"]
 #: Two devices have arrived and one has not.
 JOBS = [job(1, "WithCustomer"), job(2, "WithCustomer"), job(3, "InTransitToCustomer")]
@@ -123,40 +119,3 @@ class TestLinks:
         self, mode: str, suffix: str, map_index: int, end: str, address: str, links: Run
     ) -> None:
         self.test_it_leads_to_the_region(f"wait_{mode}{suffix}", map_index, end, address, links)
-
-
-def test_the_example_runs_to_its_end(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Ten days of simulated time, in which the devices stay, take 20 seconds.
-    with SnowballServer(speed=43200.0) as snowball:
-        client = boto3.client(
-            "snowball",
-            endpoint_url=snowball.endpoint_url,
-            region_name="us-east-1",
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
-        address = client.create_address(
-            Address={"Name": "A", "Street1": "B", "City": "C", "StateOrProvince": "WA", "Country": "US",
-                     "PostalCode": "98101", "PhoneNumber": "555-0100"}
-        )  # fmt: skip
-        cluster = client.create_cluster(
-            JobType="LOCAL_USE",
-            SnowballType="EDGE",
-            ShippingOption="NEXT_DAY",
-            AddressId=address["AddressId"],
-            InitialClusterSize=5,
-        )
-        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(snowball.endpoint_url))
-        monkeypatch.setenv("AIRFLOW__SNOWBALL__POKE_INTERVAL", "0.5")
-        run = run_dag(
-            airflow_home,
-            EXAMPLES / "example_snowball_cluster_jobs.py",
-            {"cluster_id": cluster["ClusterId"], "min_jobs": 5},
-        )
-    assert run.state == "success"
-    listed = ids(run, "list_jobs")
-    assert len(listed) == 5
-    assert sorted(ids(run, "wait_for_devices")) == sorted(listed)
-    assert [run.xcoms["copy_to_device", index] for index in range(5)] == [
-        f"copying to the device of {each}, which is WithCustomer" for each in listed
-    ]

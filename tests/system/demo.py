@@ -16,10 +16,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.lifecycle import JobState, evaluate
+from tests import emulated
+from tests.emulated import KEY, REGION, client_of
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
@@ -30,9 +30,6 @@ DEVICES = 5
 SECONDS_A_DAY = 6
 TRIGGER = "airflow_provider_snowball.triggers.snowball.ClusterJobsTrigger"
 _ENDS_WITHIN = 170.0
-REGION = "us-east-1"
-#: What the emulator lets in: anything, as long as the requests are signed.
-KEY = {"aws_access_key_id": "demo-key", "aws_secret_access_key": "demo-secret"}
 
 
 class Journey:
@@ -69,26 +66,8 @@ class Journey:
 
 def order_cluster(endpoint_url: str) -> tuple[Any, str]:
     """Order a cluster of five, as a user of boto3 does; return the client and the cluster's id."""
-    client = boto3.client("snowball", endpoint_url=endpoint_url, region_name=REGION, **KEY)
-    address = client.create_address(
-        Address={
-            "Name": "Warehouse",
-            "Street1": "1 Main Street",
-            "City": "Seattle",
-            "StateOrProvince": "WA",
-            "Country": "US",
-            "PostalCode": "98101",
-            "PhoneNumber": "555-0100",
-        }
-    )
-    cluster = client.create_cluster(
-        JobType="LOCAL_USE",
-        SnowballType="EDGE",
-        ShippingOption="NEXT_DAY",
-        AddressId=address["AddressId"],
-        InitialClusterSize=DEVICES,
-    )
-    return client, cluster["ClusterId"]
+    client = client_of(endpoint_url)
+    return client, emulated.order_cluster(client, DEVICES)
 
 
 def connect(airflow: AirflowProcesses, endpoint_url: str, conn_id: str = "aws_default") -> None:

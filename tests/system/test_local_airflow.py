@@ -16,9 +16,10 @@ import psutil
 import pytest
 from airflow import __version__ as airflow_version
 
+from tests.emulated import REGION
 from tests.system.airflow_api import AirflowApi
 from tests.system.airflow_processes import COMPONENTS, processes_of, strange_listeners
-from tests.system.demo import DAG_ID, REGION, WAIT
+from tests.system.demo import DAG_ID, WAIT
 
 pytestmark = [
     pytest.mark.system,

@@ -18,8 +18,9 @@ from airflow import __version__ as airflow_version
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.emulated import REGION
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
-from tests.system.demo import DAG_ID, EXAMPLES, REGION, TRIGGER, WAIT, connect, order_cluster
+from tests.system.demo import DAG_ID, EXAMPLES, TRIGGER, WAIT, connect, order_cluster
 
 pytestmark = [
     pytest.mark.system,
@@ -151,6 +152,7 @@ def test_waits_begin_in_the_triggerer(
     # The one before, of the other test, may have been the last to be told.
     until(lambda: int(metrics.last["airflow.snowball.waits"]) > 0, "a wait is counted")
     assert "airflow.snowball.polls" in metrics.last
+    until(lambda: "0 of 5 jobs at or past WithCustomer (" in log_of("wait"), "its first poll")
     snowball_clock.jump(5 * DAY)
     until(lambda: airflow.api.run_state(FROM_TRIGGER, run_id) in ("success", "failed"), "the run has ended")
     ended = tasks()

@@ -188,7 +188,7 @@ class TestDirections:
 
     def test_the_reader_sees_what_there_is(self) -> None:
         """The other tests pass on an empty list, too."""
-        sensor, hook = f"{PACKAGE}.sensors.snowball", f"{PACKAGE}.hooks.snowball"
+        sensor, hook = f"{PACKAGE}.sensors.base", f"{PACKAGE}.hooks.snowball"
         assert set(imports()) >= {
             Import(sensor, f"{PACKAGE}.wait", When.IMPORTED),
             Import(sensor, hook, When.USED),
@@ -261,6 +261,7 @@ OURS = {
     f"{PACKAGE}.terms",
     f"{PACKAGE}.validate",
     f"{PACKAGE}.wait",
+    f"{PACKAGE}.sensors.base",
 }
 #: What Airflow's own base classes of sensors and links bring.
 AIRFLOWS = (

@@ -362,6 +362,54 @@ class TestMainJobs:
         assert verdict(evaluate([job(1, "Cancelled", "EXPORT", IsMaster=True)], "Cancelled")) == "done"
 
 
+class TestMainJobsByTheirIds:
+    """A named main job stands for its parts, once they are known."""
+
+    MAIN = job(1, "InProgress", "EXPORT", IsMaster=True)
+
+    @pytest.mark.parametrize("state", [state for state in STATES if state not in ("Complete", "Cancelled")])
+    @pytest.mark.parametrize("target", STATES)
+    def test_without_parts_it_is_waited_for(self, target: str, state: str) -> None:
+        progress = evaluate(
+            [job(1, state, "EXPORT", IsMaster=True)], target, job_ids=["J1"], parts={"J1": []}
+        )
+        assert ids(progress.waiting) == ["J1"]
+        assert verdict(progress) == "waiting"
+
+    @pytest.mark.parametrize(
+        ("state", "target", "end"),
+        [
+            ("Complete", "WithCustomer", "done"),
+            ("Complete", "Cancelled", "failed"),
+            ("Cancelled", "WithCustomer", "failed"),
+            ("Cancelled", "Cancelled", "done"),
+        ],
+    )
+    def test_ended_without_parts_it_stands_for_itself(self, state: str, target: str, end: str) -> None:
+        progress = evaluate([job(1, state, "EXPORT", IsMaster=True)], target, job_ids=["J1"])
+        assert verdict(progress) == end
+
+    def test_its_parts_count_in_its_place(self) -> None:
+        parts = {"J1": [job(2, "WithCustomer", "EXPORT"), job(3, "InProgress", "EXPORT")]}
+        progress = evaluate([self.MAIN], "WithCustomer", job_ids=["J1"], parts=parts)
+        assert (ids(progress.reached), ids(progress.waiting), progress.missing) == (["J2"], ["J3"], ())
+
+    def test_a_job_beside_it_does_not_end_the_wait(self) -> None:
+        jobs = [self.MAIN, job(4, "WithCustomer")]
+        assert verdict(evaluate(jobs, "WithCustomer", job_ids=["J1", "J4"])) == "waiting"
+
+    def test_a_part_that_is_named_as_well_counts_once(self) -> None:
+        part = job(2, "WithCustomer", "EXPORT")
+        progress = evaluate([self.MAIN, part], "WithCustomer", job_ids=["J1", "J2"], parts={"J1": [part]})
+        assert ids(progress.reached) == ["J2"]
+        assert progress.total == 1
+
+    def test_parts_of_a_main_job_not_waited_for_do_not_count(self) -> None:
+        parts = {"J1": [job(2, "Cancelled", "EXPORT")]}
+        jobs = [self.MAIN, job(4, "WithCustomer")]
+        assert verdict(evaluate(jobs, "WithCustomer", job_ids=["J4"], parts=parts)) == "done"
+
+
 class TestEnded:
     @pytest.mark.parametrize("target", [state for state in STATES if state != "Cancelled"])
     def test_cancelled_reaches_no_other_target(self, target: str) -> None:
@@ -516,20 +564,20 @@ class TestMessages:
 
     def test_failure_names_every_job(self) -> None:
         jobs = [job(1, "Complete"), *(job(number, "Cancelled") for number in range(2, 32))]
-        assert evaluate(jobs, "Complete").describe_failure("cluster CID1") == (
+        assert evaluate(jobs, "Complete").describe_failure("jobs of cluster CID1") == (
             "30 of 31 jobs of cluster CID1 cannot reach Complete: "
             + ", ".join(f"J{number} Cancelled" for number in range(2, 32))
         )
 
     def test_failure_counts_jobs_not_listed_yet(self) -> None:
         progress = evaluate([job(1, "Complete")], "Cancelled", job_ids=["J1", "J2"])
-        assert progress.describe_failure("cluster CID1") == (
+        assert progress.describe_failure("jobs of cluster CID1") == (
             "1 of 2 jobs of cluster CID1 cannot reach Cancelled: J1 Complete"
         )
 
     def test_failure_with_nothing_left(self) -> None:
         jobs = [job(1, "Cancelled"), job(2, "Cancelled")]
-        assert evaluate(jobs, "Complete", ignore_cancelled=True).describe_failure("cluster CID1") == (
+        assert evaluate(jobs, "Complete", ignore_cancelled=True).describe_failure("jobs of cluster CID1") == (
             "Nothing left to wait for: all 2 jobs of cluster CID1 are Cancelled and ignored (J1, J2)"
         )
 

@@ -70,6 +70,8 @@ def test_every_module_of_a_kind_is_listed(kind: str) -> None:
     modules = [
         importlib.import_module(module.name)
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+        # What the classes of a kind have in common is nothing that anybody uses by itself.
+        if not module.name.endswith(".base")
     ]
     with_such_classes = [
         module.__name__

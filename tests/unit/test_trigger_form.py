@@ -27,9 +27,10 @@ from airflow_provider_snowball.exceptions import (
     SnowballRequestFailed,
 )
 from airflow_provider_snowball.links.snowball import console_url
-from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
+from airflow_provider_snowball.triggers.base import SnowballTrigger
 from airflow_provider_snowball.triggers.events import event_of, region_of, step_of
-from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
+from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger, JobsTrigger
 from tests.integration.scripted_snowball import CLUSTER, ScriptedSnowball, job, job_id
 
 try:
@@ -53,7 +54,6 @@ LEAST = TRIGGERS["trigger_0.1.0_least"]
 #: What a stored trigger means by the arguments that it does not have: this stays, too.
 MEANT = {
     "job_ids": None,
-    "min_jobs": 1,
     "ignore_cancelled": False,
     "poke_interval": 900.0,
     "exponential_backoff": False,
@@ -67,12 +67,27 @@ MEANT = {
     "verify": None,
     "botocore_config": None,
 }
-CONNECTIONS = {"trigger_0.1.0_full": "SNOWBALL_STORED", "trigger_0.1.0_least": "AWS_DEFAULT"}
+MEANT_BY: dict[Any, dict[str, Any]] = {ClusterJobsTrigger: {**MEANT, "min_jobs": 1}, JobsTrigger: MEANT}
+SENSORS: dict[Any, tuple[Any, dict[str, Any]]] = {
+    ClusterJobsTrigger: (ClusterJobsSensor, {"cluster_id": CLUSTER}),
+    JobsTrigger: (JobsSensor, {"job_ids": [job_id(1), job_id(2)]}),
+}
 
 
 def rebuild(classpath: str, kwargs: dict[str, Any]) -> Any:
     """Build a trigger as the triggerer does."""
     return import_string(classpath)(**kwargs)
+
+
+def parameters_of(trigger_class: Any) -> dict[str, inspect.Parameter]:
+    """Return the named parameters of a trigger, those that it hands on to its base included."""
+    return {
+        name: parameter
+        for base in reversed(trigger_class.__mro__)
+        if issubclass(base, SnowballTrigger)
+        for name, parameter in inspect.signature(base.__init__).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
 
 
 def through_json(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -91,9 +106,8 @@ class TestStoredTriggers:
     @pytest.mark.parametrize("store", [through_json, through_airflow])
     def test_rebuilt_twice(self, name: str, store: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         stored = TRIGGERS[name]
-        expected = (stored["classpath"], MEANT | stored["kwargs"])
         trigger = rebuild(stored["classpath"], stored["kwargs"])
-        assert type(trigger) is ClusterJobsTrigger
+        expected = (stored["classpath"], MEANT_BY[type(trigger)] | stored["kwargs"])
         assert trigger.serialize() == expected
         classpath, kwargs = trigger.serialize()
         again = rebuild(classpath, store(kwargs))
@@ -104,21 +118,25 @@ class TestStoredTriggers:
 
     def test_no_argument_was_renamed(self, name: str) -> None:
         """Airflow would not complain: an unknown argument is ignored, so that it would be lost."""
-        parameters = inspect.signature(ClusterJobsTrigger.__init__).parameters
-        assert set(TRIGGERS[name]["kwargs"]) <= set(parameters)
+        stored = TRIGGERS[name]
+        assert set(stored["kwargs"]) <= set(parameters_of(import_string(stored["classpath"])))
 
     def test_its_task_goes_on_with_a_method_that_is_there(self, name: str) -> None:
-        assert callable(getattr(ClusterJobsSensor, TRIGGERS[name]["next_method"]))
+        sensor_class, _ = SENSORS[import_string(TRIGGERS[name]["classpath"])]
+        assert callable(getattr(sensor_class, TRIGGERS[name]["next_method"]))
 
     def test_it_polls_and_its_task_ends(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         stored = TRIGGERS[name]
         jobs = [job(1, "Complete"), job(2, "Complete")]
         with ScriptedSnowball([jobs]) as snowball:
-            monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTIONS[name]}", snowball.connection())
-            events = asyncio.run(_events_of(rebuild(stored["classpath"], stored["kwargs"])))
+            trigger = rebuild(stored["classpath"], stored["kwargs"])
+            monkeypatch.setenv(f"AIRFLOW_CONN_{trigger.aws_conn_id.upper()}", snowball.connection())
+            events = asyncio.run(_events_of(trigger))
         assert [through_json(event) for event in events] == events
         assert [event["status"] for event in events] == ["done"]
-        listed = _end(events[0], method=stored["next_method"])
+        sensor_class, arguments = SENSORS[type(trigger)]
+        task = sensor_class(task_id="wait", deferrable=True, **arguments)
+        listed = task.resume_execution(stored["next_method"], {"event": events[0]}, {})
         assert [entry["JobId"] for entry in listed] == [job_id(1), job_id(2)]
         assert snowball.polls == 1
 
@@ -136,14 +154,13 @@ def _end(event: Any, method: str = "execute_complete", **arguments: Any) -> Any:
     return _sensor(**arguments).resume_execution(method, {"event": event}, {})
 
 
-def test_required_arguments_stay_few() -> None:
+@pytest.mark.parametrize(
+    ("trigger_class", "more"), [(ClusterJobsTrigger, {"cluster_id"}), (JobsTrigger, set())]
+)
+def test_required_arguments_stay_few(trigger_class: Any, more: set[str]) -> None:
     """A new argument without a default would break every stored trigger."""
-    parameters = inspect.signature(ClusterJobsTrigger.__init__).parameters.values()
-    required = {
-        each.name for each in parameters if each.default is each.empty and each.kind is each.KEYWORD_ONLY
-    }
-    assert required == {"cluster_id", "target_state", "timeout"}
-    assert required <= set(LEAST["kwargs"])
+    required = {name for name, each in parameters_of(trigger_class).items() if each.default is each.empty}
+    assert required == {"target_state", "timeout"} | more
 
 
 @pytest.fixture
@@ -193,7 +210,7 @@ class TestWhatASensorStores:
     def defer(self, monkeypatch: pytest.MonkeyPatch, **arguments: Any) -> Any:
         """Return what Airflow is handed when a sensor defers after its first poll."""
         with ScriptedSnowball([[job(1, "New"), job(2, "New")]]) as snowball:
-            for name in CONNECTIONS.values():
+            for name in ("SNOWBALL_STORED", "AWS_DEFAULT"):
                 connection = json.loads(snowball.connection()) | {
                     "login": "AKIAhunter2",
                     "password": "hunter2",

@@ -1,0 +1,51 @@
+"""Replace a node of a running cluster: order the new device, and wait until it is there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+try:
+    from airflow.sdk import DAG, task
+except ImportError:  # Airflow 2.11
+    from airflow.decorators import task
+    from airflow.models.dag import DAG
+
+from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+
+# [START howto_snowball_replace_node]
+with DAG(
+    dag_id="example_snowball_replace_node",
+    schedule=None,
+    start_date=datetime(2026, 1, 1),
+    params={"cluster_id": "CID123e4567-e89b-12d3-a456-426655440000"},
+    # Once more would order one device more: AWS takes no token that makes an order the same order.
+    default_args={"retries": 0},
+    tags=["example", "snowball"],
+    doc_md=__doc__,
+) as dag:
+
+    @task
+    def order_replacement(params: dict[str, Any]) -> list[str]:
+        """Order a device as the cluster's others are, and return its job id as a list."""
+        from airflow_provider_snowball.hooks.snowball import SnowballHook
+
+        job = SnowballHook().conn.create_job(ClusterId=params["cluster_id"])
+        return [job["JobId"]]
+
+    # AWS lists the new job some time after the order. Until then it is waited for by its id.
+    wait_for_replacement = ClusterJobsSensor(
+        task_id="wait_for_replacement",
+        cluster_id="{{ params.cluster_id }}",
+        job_ids=order_replacement(),
+        target_state="WithCustomer",
+        deferrable=True,
+    )
+
+    @task
+    def join_cluster(jobs: list[dict[str, Any]]) -> str:
+        """Stand in for unlocking the device and adding it to the cluster."""
+        return f"{jobs[0]['JobId']} joined"
+
+    join_cluster(wait_for_replacement.output)
+# [END howto_snowball_replace_node]

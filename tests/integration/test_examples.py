@@ -1,0 +1,136 @@
+"""Each example DAG, run to its end by Airflow's own runner, on the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.emulated import client_of, order_cluster, order_import, steer
+from tests.fleet_server import connection
+from tests.integration.airflow_runner import Run, run_dag
+
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+HALF_A_DAY = 43200.0
+THREE_DAYS = 259200.0
+
+RunExample = Callable[..., Run]
+
+
+@pytest.fixture
+def run_example(airflow_home: Path) -> RunExample:
+    """Return what runs an example with these params."""
+
+    def run(name: str, **params: Any) -> Run:
+        return run_dag(airflow_home, EXAMPLES / f"example_snowball_{name}.py", params)
+
+    return run
+
+
+@pytest.fixture
+def snowball(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[SnowballServer]:
+    """Return a Snowball in which so many simulated seconds pass in each."""
+    with SnowballServer(speed=getattr(request, "param", HALF_A_DAY)) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(server.endpoint_url))
+        monkeypatch.setenv("AIRFLOW__SNOWBALL__POKE_INTERVAL", "0.5")
+        yield server
+
+
+def ids(run: Run, task_id: str, map_index: int = -1) -> list[str]:
+    return [entry["JobId"] for entry in run.xcoms[task_id, map_index]]
+
+
+# At half a day a second, the ten days in which devices stay are twenty seconds.
+def test_cluster_jobs(snowball: SnowballServer, run_example: RunExample) -> None:
+    cluster_id = order_cluster(client_of(snowball.endpoint_url))
+    run = run_example("cluster_jobs", cluster_id=cluster_id, min_jobs=5)
+    assert run.state == "success"
+    listed = ids(run, "list_jobs")
+    assert len(listed) == 5
+    assert sorted(ids(run, "wait_for_devices")) == sorted(listed)
+    assert [run.xcoms["copy_to_device", index] for index in range(5)] == [
+        f"copying to the device of {each}, which is WithCustomer" for each in listed
+    ]
+
+
+@pytest.mark.parametrize("snowball", [THREE_DAYS], indirect=True)
+class TestMigration:
+    @pytest.fixture
+    def imports(self, snowball: SnowballServer) -> list[str]:
+        client = client_of(snowball.endpoint_url)
+        return [order_import(client) for _ in range(2)]
+
+    def test_everything_arrived(self, imports: list[str], run_example: RunExample) -> None:
+        run = run_example("migration", job_ids=imports)
+        assert run.state == "success"
+        assert sorted(ids(run, "wait_for_imports")) == sorted(imports)
+        assert run.states["list_failed_objects", -1] == "skipped"
+        assert run.xcoms["source_may_be_deleted", -1] == "the source may be deleted"
+
+    def test_objects_that_failed_keep_the_source(
+        self, snowball: SnowballServer, imports: list[str], run_example: RunExample
+    ) -> None:
+        steer(
+            snowball.endpoint_url,
+            imports[1],
+            objects={"a.jpg": 1, "b.jpg": 2},
+            failed_objects={"b.jpg": "gone"},
+        )
+        run = run_example("migration", job_ids=imports)
+        assert run.state == "success"
+        assert [line.split(",")[1] for line in run.xcoms["list_failed_objects", -1]] == ["b.jpg"]
+        assert run.states["verify", -1] == run.states["source_may_be_deleted", -1] == "skipped"
+        # No link to a log or report is kept anywhere.
+        assert "X-Amz" not in repr(run)
+
+    def test_a_cancelled_import_keeps_the_source(
+        self, snowball: SnowballServer, imports: list[str], run_example: RunExample
+    ) -> None:
+        steer(snowball.endpoint_url, imports[0], cancel_in="InProgress")
+        run = run_example("migration", job_ids=imports)
+        assert run.state == "failed"
+        assert run.states["wait_for_imports", -1] == "failed"
+        assert run.states["source_may_be_deleted", -1] == "upstream_failed"
+
+
+@pytest.mark.parametrize("snowball", [THREE_DAYS], indirect=True)
+def test_per_device(snowball: SnowballServer, run_example: RunExample) -> None:
+    cluster_id = order_cluster(client_of(snowball.endpoint_url), devices=3)
+    run = run_example("per_device", cluster_id=cluster_id)
+    assert run.state == "success"
+    listed = ids(run, "list_jobs")
+    assert len(listed) == 3
+    for index, job_id in enumerate(listed):
+        assert ids(run, "device.wait_for_arrival", index) == [job_id]
+        assert run.xcoms["device.copy_to_device", index] == f"copied to the device of {job_id}"
+        assert ids(run, "device.wait_until_sent_back", index) == [job_id]
+
+
+def test_fleet(snowball: SnowballServer, run_example: RunExample) -> None:
+    sites = [
+        {
+            "cluster_id": order_cluster(client_of(snowball.endpoint_url, region), devices=devices),
+            "aws_conn_id": "aws_default",
+            "region_name": region,
+        }
+        for region, devices in (("us-east-1", 2), ("eu-central-1", 3))
+    ]
+    run = run_example("fleet", sites=sites)
+    assert run.state == "success"
+    assert run.xcoms["report", -1] == [2, 3]
+
+
+@pytest.mark.parametrize("snowball", [HALF_A_DAY], indirect=True)
+def test_replace_node(snowball: SnowballServer, run_example: RunExample) -> None:
+    client = client_of(snowball.endpoint_url)
+    cluster_id = order_cluster(client, devices=3)
+    run = run_example("replace_node", cluster_id=cluster_id)
+    assert run.state == "success"
+    (replacement,) = run.xcoms["order_replacement", -1]
+    assert ids(run, "wait_for_replacement") == [replacement]
+    assert run.xcoms["join_cluster", -1] == f"{replacement} joined"
+    listed = client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
+    assert len(listed) == 4

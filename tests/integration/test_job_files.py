@@ -1,0 +1,139 @@
+"""The logs and the report of a job, from the emulator's presigned links, over HTTP."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from airflow_provider_snowball.emulator import snowball_clock
+from airflow_provider_snowball.emulator.server import SnowballServer
+from airflow_provider_snowball.exceptions import SnowballFileError
+from airflow_provider_snowball.hooks.files import lines_of, open_link
+from airflow_provider_snowball.hooks.snowball import SnowballHook
+from tests.emulated import client_of, order_import, steer
+from tests.fleet_server import connection
+
+SECRET = "X-Amz-Signature"
+DAY = 86400.0
+
+
+@pytest.fixture
+def snowball() -> Iterator[SnowballServer]:
+    with SnowballServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hook(snowball: SnowballServer, monkeypatch: pytest.MonkeyPatch) -> SnowballHook:
+    monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", connection(snowball.endpoint_url))
+    return SnowballHook(aws_conn_id="snowball_test")
+
+
+@pytest.fixture
+def complete(snowball: SnowballServer) -> str:
+    """Return the id of an import that is Complete, of which one object failed."""
+    job_id = order_import(client_of(snowball.endpoint_url))
+    steer(snowball.endpoint_url, job_id, objects={"a.jpg": 10, "b.jpg": 20}, failed_objects={"b.jpg": "gone"})
+    snowball_clock.jump(60 * DAY)
+    return job_id
+
+
+class TestFiles:
+    def test_logs(self, hook: SnowballHook, complete: str) -> None:
+        header, *lines = hook.iter_job_log(complete, "failure")
+        assert header == "Bucket,Key,Size,Error"
+        assert [line.split(",")[1] for line in lines] == ["b.jpg"]
+        assert [line.split(",")[1] for line in hook.iter_job_log(complete, "success")][1:] == ["a.jpg"]
+
+    def test_report(self, hook: SnowballHook, complete: str) -> None:
+        assert hook.job_report(complete).startswith(b"%PDF-")
+
+    def test_the_links_stay_inside(
+        self,
+        hook: SnowballHook,
+        complete: str,
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        # botocore's own debug log has every answer in full, which nobody can keep quiet; and the other end's.
+        for name in ("botocore", "airflow_provider_snowball.emulator"):
+            caplog.set_level(logging.INFO, name)
+        described = hook.describe_job(complete)
+        list(hook.iter_job_log(complete, "failure"))
+        hook.job_report(complete)
+        written = capfd.readouterr()
+        assert described["JobMetadata"]["JobState"] == "Complete"
+        for text in (repr(described), repr(hook), caplog.text, written.out, written.err):
+            assert SECRET not in text
+            assert "_snowball/files" not in text
+
+    def test_not_there_yet(self, snowball: SnowballServer, hook: SnowballHook) -> None:
+        client = hook.conn
+        job_id = order_import(client)
+        with pytest.raises(
+            SnowballFileError, match=rf"^There is no failure log of job {job_id}, whose state is New"
+        ):
+            hook.iter_job_log(job_id, "failure")
+        with pytest.raises(SnowballFileError, match=rf"^There is no completion report of job {job_id}, "):
+            hook.job_report(job_id)
+
+    def test_bad_input(self, hook: SnowballHook) -> None:
+        with pytest.raises(ValueError, match=r"^which must be one of success, failure; got 'failed'$"):
+            hook.iter_job_log("JID123e4567-e89b-12d3-a456-426655440000", "failed")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"^job_id must be JID"):
+            hook.iter_job_log("JID1", "failure")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Return what serves one answer, cut short if told so, and returns a link to it with a secret."""
+    servers = []
+
+    def start(body: bytes, *, status: int = 200, length: int | None = None) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body) if length is None else length))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/log?{SECRET}=hunter2"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+class TestBadDays:
+    def test_lines_that_break_off_are_no_end(self, serve: Callable[..., str]) -> None:
+        lines = lines_of(open_link(serve(b"a\r\nb\n", length=100), "the log"), "the log")
+        assert [next(lines), next(lines)] == ["a", "b"]
+        with pytest.raises(SnowballFileError, match=r"^The log broke off after 5 of 100 bytes$"):
+            next(lines)
+
+    def test_refused(self, serve: Callable[..., str]) -> None:
+        with pytest.raises(SnowballFileError, match=r"^Cannot read the log: HTTP 403 Forbidden") as caught:
+            open_link(serve(b"Request has expired", status=403), "the log")
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+
+    def test_nobody_there(self) -> None:
+        with pytest.raises(SnowballFileError, match=r"^Cannot read the log: URLError: ") as caught:
+            open_link(f"http://127.0.0.1:9/log?{SECRET}=hunter2", "the log")
+        assert "hunter2" not in str(caught.value)
+
+    def test_no_link_of_another_kind(self) -> None:
+        with pytest.raises(SnowballFileError, match="neither https nor http"):
+            open_link("file:///etc/passwd", "the log")
