@@ -17,6 +17,9 @@ CROWDS = {50: 10.0, 300: 10.0, 1000: 10.0, 10_000: 60.0}
 #: 10,000 of the peers' waits would take 11 GB, or 20 minutes until all have polled.
 PEERS_UP_TO = 1000
 
+#: ClusterJobsTrigger, JobsTrigger, and the two peers.
+KINDS = ("ours", "jobs", "peer", "process")
+
 _COLUMNS = {
     "first_polls_s": ("until all polled, s", "{:.2f}"),
     "rss_kb_a_wait": ("RSS a wait, KB", "{:.0f}"),
@@ -35,7 +38,7 @@ def run() -> Result:
     rows: list[tuple[str, ...]] = [("waits", "kind", *(title for title, _ in _COLUMNS.values()))]
     found: dict[tuple[int, str], dict[str, float]] = {}
     for waits, interval in CROWDS.items():
-        for kind in ("ours", "peer", "process") if waits <= PEERS_UP_TO else ("ours",):
+        for kind in KINDS if waits <= PEERS_UP_TO else KINDS[:1]:
             found[waits, kind] = measured = _measure(kind, waits, interval)
             rows.append((f"{waits:,}", kind, *_cells(measured)))
         if waits <= PEERS_UP_TO:
@@ -48,7 +51,8 @@ def run() -> Result:
         command="python -m benchmarks waits",
         how=(
             "Ten waits a cluster, a cluster of five jobs, on a server in a process of its own; each line "
-            "is a process of its own, in the order of the table. `peer` is AwsBaseWaiterTrigger with a "
+            "is a process of its own, in the order of the table. `jobs` is our JobsTrigger: a job each, of an "
+            "account's thousand, ten pages of ListJobs. `peer` is AwsBaseWaiterTrigger with a "
             "custom waiter; `process` is a PythonSensor in reschedule mode, of which only the forked poke "
             "is counted: its RSS is one process's, of which up to 32 run at once. Polls come every 10 s, "
             "every 60 s at 10,000 waits. A poll is a wait's look at its cluster, whoever made the call "
@@ -58,6 +62,12 @@ def run() -> Result:
         targets=[
             Target("RSS a wait against the peer's at 1,000", _part(ours, peer, "rss_kb_a_wait"), 1 / 50),
             Target("time to first polls against the peer's", _part(ours, peer, "first_polls_s"), 1 / 50),
+            Target(
+                "ListJobs calls an interval, of 10 pages, at 1,000 jobs",
+                found[1000, "jobs"]["calls_an_interval"],
+                11,
+                "",
+            ),
             Target("longest block at 1,000", ours["block_ms"], 200, "ms"),
             Target("RSS in all at 10,000", most["peak_rss_mb"], 300, "MB"),
             Target("longest block at 10,000", most["block_ms"], 200, "ms"),

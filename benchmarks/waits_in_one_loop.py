@@ -22,7 +22,7 @@ from typing import Any, Self
 import psutil
 import structlog
 
-from tests.fleet_server import FleetServer, cluster_id, connection
+from tests.fleet_server import JOBS_LISTED, FleetServer, cluster_id, connection, job_id
 
 CONN = "fleet"
 PER_CLUSTER = 10
@@ -88,6 +88,20 @@ def ours(number: int, interval: float) -> Any:
     )
 
 
+def jobs(number: int, interval: float) -> Any:
+    """Return a trigger of ours that waits for a job by its id."""
+    from airflow_provider_snowball.triggers.snowball import JobsTrigger
+
+    return JobsTrigger(
+        job_ids=[job_id(number % JOBS_LISTED)],
+        target_state="WithCustomer",
+        started_at=datetime.now(UTC).isoformat(),
+        timeout=86400.0,
+        poke_interval=interval,
+        aws_conn_id=CONN,
+    )
+
+
 def peer(number: int, interval: float) -> Any:
     """Return the peer's trigger."""
     from benchmarks.peer import PeerTrigger
@@ -99,6 +113,7 @@ def peer(number: int, interval: float) -> Any:
 
 KINDS: dict[str, tuple[Callable[[int, float], Any], str]] = {
     "ours": (ours, "Cluster CID"),
+    "jobs": (jobs, "Job JID"),
     "peer": (peer, "Status of cluster is"),
 }
 

@@ -1,7 +1,8 @@
 """
 A Snowball endpoint with any number of clusters, for tests and benchmarks of many waits.
 
-Every cluster id that is asked for exists and has the same number of jobs, in one state for all. The
+Every cluster id that is asked for exists and has the same number of jobs; ListJobs has a thousand; all
+jobs are in one state. The
 server runs in a process of its own, so that it shares no interpreter with what is measured, and
 takes as many connections as come. It can throttle, fail at random, be slow, and be told otherwise.
 """
@@ -20,12 +21,21 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
-__all__ = ["FleetServer", "cluster_id", "connection"]
+__all__ = ["JOBS_LISTED", "FleetServer", "cluster_id", "connection", "job_id"]
+
+#: How many jobs the account has in ListJobs, and how many come on a page.
+JOBS_LISTED = 1000
+_PAGE = 100
 
 
 def cluster_id(number: int) -> str:
     """Return the id of the numbered cluster."""
     return f"CID123e4567-e89b-12d3-a456-{number:012d}"
+
+
+def job_id(number: int) -> str:
+    """Return the id of the numbered job that ListJobs has."""
+    return f"JID123e4567-e89b-12d3-a456-{number:012d}"
 
 
 def connection(endpoint_url: str, *, key: str = "testing", retries: bool = False, **extra: Any) -> str:
@@ -162,7 +172,10 @@ class _Handler:
             return _error(500, "InternalFailure", "try again")
         if operation == "DescribeCluster":
             return 200, json.dumps({"ClusterMetadata": {"ClusterState": "Pending"}}).encode()
-        return 200, _page(str(body.get("ClusterId")), now.state, now.jobs)
+        if operation == "ListJobs":
+            return 200, _page_of_account(int(body.get("NextToken", 0)), now.state)
+        ids = [f"JID{body['ClusterId'][3:-4]}{number:04d}" for number in range(now.jobs)]
+        return 200, json.dumps({"JobListEntries": [_entry(each, now.state) for each in ids]}).encode()
 
     def _is_allowed(self, rate: float) -> bool:
         now = time.monotonic()
@@ -174,20 +187,24 @@ class _Handler:
         return True
 
 
-def _page(of: str, state: str, jobs: int) -> bytes:
-    entries = [
-        {
-            "JobId": f"JID{of[3:-4]}{number:04d}",
-            "JobState": state,
-            "IsMaster": False,
-            "JobType": "LOCAL_USE",
-            "SnowballType": "EDGE",
-            "CreationDate": 1480475524.0,
-            "Description": f"node-{number}",
-        }
-        for number in range(jobs)
-    ]
-    return json.dumps({"JobListEntries": entries}).encode()
+def _page_of_account(start: int, state: str) -> bytes:
+    numbers = range(start, min(start + _PAGE, JOBS_LISTED))
+    more = {"NextToken": str(start + _PAGE)} if start + _PAGE < JOBS_LISTED else {}
+    return json.dumps(
+        {"JobListEntries": [_entry(job_id(number), state) for number in numbers], **more}
+    ).encode()
+
+
+def _entry(of: str, state: str) -> dict[str, Any]:
+    return {
+        "JobId": of,
+        "JobState": state,
+        "IsMaster": False,
+        "JobType": "LOCAL_USE",
+        "SnowballType": "EDGE",
+        "CreationDate": 1480475524.0,
+        "Description": "node",
+    }
 
 
 def _error(status: int, code: str, message: str) -> tuple[int, bytes]:
