@@ -51,7 +51,7 @@ def run() -> Result:
         command="python -m benchmarks waits",
         how=(
             "Ten waits a cluster, a cluster of five jobs, on a server in a process of its own; each line "
-            "is a process of its own, in the order of the table. `jobs` is our JobsTrigger: a job each, of an "
+            "is a process of its own, in the order of the table. `jobs` is our JobsTrigger: a job each of an "
             "account's thousand, ten pages of ListJobs. `peer` is AwsBaseWaiterTrigger with a "
             "custom waiter; `process` is a PythonSensor in reschedule mode, of which only the forked poke "
             "is counted: its RSS is one process's, of which up to 32 run at once. Polls come every 10 s, "
