@@ -13,10 +13,11 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 
+from airflow_provider_snowball.compat import AirflowException
 from airflow_provider_snowball.exceptions import SnowballRequestFailed
 from airflow_provider_snowball.hooks.snowball import SnowballHook
-from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
-from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator, ListClustersOperator
+from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
 
 try:
     from airflow.sdk import DAG
@@ -182,6 +183,45 @@ class TestLiterals:
     @pytest.mark.parametrize("page_size", [None, 1, 100])
     def test_right_page_sizes(self, page_size: int | None) -> None:
         assert operator(page_size=page_size).page_size == page_size
+
+
+class TestTheOthers:
+    """JobsSensor and ListClustersOperator, as far as they differ."""
+
+    @pytest.mark.parametrize(
+        ("job_ids", "text"),
+        [
+            (None, "job_ids must name the jobs to wait for; got None"),
+            ([], "job_ids must name at least one job"),
+            (JOB, "job_ids must be a list of job ids; got the str"),
+            (["JID1"], "each of job_ids must be JID"),
+        ],
+    )
+    def test_jobs_sensor(self, job_ids: Any, text: str) -> None:
+        with pytest.raises(ValueError, match=f"^{text}"):
+            JobsSensor(task_id="wait", job_ids=job_ids)
+
+    def test_jobs_sensor_knows_no_clusters(self) -> None:
+        with pytest.raises((TypeError, AirflowException), match="min_jobs"):
+            JobsSensor(task_id="wait", job_ids=[JOB], min_jobs=2)
+
+    @pytest.mark.parametrize(
+        ("states", "text"),
+        [
+            (
+                ["WithCustomer"],
+                "each of cluster_states must be one of AwaitingQuorum, Pending, InUse, Complete, ",
+            ),
+            ("Pending", "cluster_states must be a list of states; got the str 'Pending'"),
+        ],
+    )
+    def test_clusters(self, states: Any, text: str) -> None:
+        with pytest.raises(ValueError, match=f"^{text}"):
+            ListClustersOperator(task_id="list", cluster_states=states)
+
+    def test_right_ones(self) -> None:
+        assert ListClustersOperator(task_id="list", cluster_states=["InUse", "Pending"]).page_size is None
+        assert JobsSensor(task_id="wait", job_ids="{{ params.jobs }}").target_state == "Complete"
 
 
 class TestNotJudgedWhenParsed:
