@@ -26,9 +26,22 @@ _ADDRESS = {
 }
 
 
-def client_of(endpoint_url: str, region_name: str = REGION) -> Any:
-    """Return a boto3 client of the emulator."""
-    return boto3.client("snowball", endpoint_url=endpoint_url, region_name=region_name, **KEY)
+def client_of(endpoint_url: str, region_name: str = REGION, *, role_arn: str | None = None) -> Any:
+    """
+    Return a boto3 client of the emulator.
+
+    :param role_arn: act as this role, which may belong to another account.
+    """
+    key = KEY
+    if role_arn is not None:
+        sts = boto3.client("sts", endpoint_url=endpoint_url, region_name=region_name, **KEY)
+        assumed = sts.assume_role(RoleArn=role_arn, RoleSessionName="order")["Credentials"]
+        key = {
+            "aws_access_key_id": assumed["AccessKeyId"],
+            "aws_secret_access_key": assumed["SecretAccessKey"],
+            "aws_session_token": assumed["SessionToken"],
+        }
+    return boto3.client("snowball", endpoint_url=endpoint_url, region_name=region_name, **key)
 
 
 def steer(endpoint_url: str, job_id: str, **plan: Any) -> None:

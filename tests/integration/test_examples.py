@@ -71,7 +71,12 @@ class TestMigration:
         assert run.xcoms["source_may_be_deleted", -1] == "the source may be deleted"
 
     def test_objects_that_failed_keep_the_source(
-        self, snowball: SnowballServer, imports: list[str], run_example: RunExample
+        self,
+        snowball: SnowballServer,
+        imports: list[str],
+        run_example: RunExample,
+        airflow_home: Path,
+        capfd: pytest.CaptureFixture[str],
     ) -> None:
         steer(
             snowball.endpoint_url,
@@ -83,8 +88,10 @@ class TestMigration:
         assert run.state == "success"
         assert [line.split(",")[1] for line in run.xcoms["list_failed_objects", -1]] == ["b.jpg"]
         assert run.states["verify", -1] == run.states["source_may_be_deleted", -1] == "skipped"
-        # No link to a log or report is kept anywhere.
-        assert "X-Amz" not in repr(run)
+        # No link to a log is kept anywhere: not in XComs, rendered templates, the tasks' logs or output.
+        logs = "".join(file.read_text() for file in (airflow_home / "logs").rglob("*.log"))
+        for kept in (repr(run), logs, *capfd.readouterr()):
+            assert "X-Amz" not in kept
 
     def test_a_cancelled_import_keeps_the_source(
         self, snowball: SnowballServer, imports: list[str], run_example: RunExample
@@ -109,18 +116,22 @@ def test_per_device(snowball: SnowballServer, run_example: RunExample) -> None:
         assert ids(run, "device.wait_until_sent_back", index) == [job_id]
 
 
-def test_fleet(snowball: SnowballServer, run_example: RunExample) -> None:
-    sites = [
-        {
-            "cluster_id": order_cluster(client_of(snowball.endpoint_url, region), devices=devices),
-            "aws_conn_id": "aws_default",
-            "region_name": region,
-        }
-        for region, devices in (("us-east-1", 2), ("eu-central-1", 3))
-    ]
+def test_fleet(snowball: SnowballServer, run_example: RunExample, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three sites: two regions of an account, and another account by a role of its own."""
+    role = "arn:aws:iam::111122223333:role/snowball"
+    here = snowball.endpoint_url
+    other_account = connection(here, role_arn=role, service_config={"sts": {"endpoint_url": here}})
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER_ACCOUNT", other_account)
+    places = [("aws_default", "us-east-1", None), ("aws_default", "eu-central-1", None)]
+    places.append(("other_account", "us-east-1", role))
+    sites = []
+    for devices, (conn_id, region, role_arn) in enumerate(places, 2):
+        client = client_of(here, region, role_arn=role_arn)
+        cluster_id = order_cluster(client, devices)
+        sites.append({"cluster_id": cluster_id, "aws_conn_id": conn_id, "region_name": region})
     run = run_example("fleet", sites=sites)
     assert run.state == "success"
-    assert run.xcoms["report", -1] == [2, 3]
+    assert run.xcoms["report", -1] == [2, 3, 4]
 
 
 @pytest.mark.parametrize("snowball", [HALF_A_DAY], indirect=True)
