@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import subprocess
 import sys
@@ -12,17 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_snowball import __version__
-
-NAME = "airflow-provider-snowball"
-
-
-def is_installed() -> bool:
-    try:
-        importlib.metadata.distribution(NAME)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
-
+from tests.installed import NAME, is_installed
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="the package is on the path, but not installed")
 

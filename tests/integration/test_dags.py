@@ -1,4 +1,4 @@
-"""Whole DAGs through Airflow's own runner: mapping, rendering and handing on, and the example DAGs."""
+"""Whole DAGs through Airflow's own runner: mapping, rendering and handing on, and links."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from airflow import __version__ as airflow_version
 
+from tests.installed import is_installed
 from tests.integration.airflow_runner import Run, run_dag
 from tests.integration.scripted_snowball import ScriptedSnowball, job, job_id
 
@@ -84,6 +86,10 @@ CHINA = "https://console.amazonaws.cn/snowfamily/home?region="
 GOVERNMENT = "https://console.amazonaws-us-gov.com/snowfamily/home?region="
 
 
+@pytest.mark.skipif(
+    airflow_version.startswith("2.") and not is_installed(),
+    reason="Airflow 2.11 knows the links of installed providers only",
+)
 class TestLinks:
     """The link to the console, as the UI of each line finds it."""
 

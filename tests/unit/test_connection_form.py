@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import subprocess
 import sys
@@ -13,17 +12,10 @@ from airflow import __version__ as airflow_version
 
 from airflow_provider_snowball.connection import ACCEPTED_TYPES, EXTRA_FIELDS, metadata, without_empty
 from airflow_provider_snowball.get_provider_info import get_provider_info
+from tests.installed import is_installed
 
 HOOK = "airflow_provider_snowball.hooks.snowball.SnowballHook"
 LABELS = {"region_name": "Region", "role_arn": "Role ARN", "endpoint_url": "Endpoint URL"}
-
-
-def is_installed() -> bool:
-    try:
-        importlib.metadata.distribution("airflow-provider-snowball")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def python(code: str) -> Any:
