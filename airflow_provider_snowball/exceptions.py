@@ -7,6 +7,7 @@ from airflow_provider_snowball.wait import Fail, FailKind
 
 __all__ = [
     "ClusterJobsFailed",
+    "JobsOverdue",
     "SnowballConnectionError",
     "SnowballFileError",
     "SnowballPollingFailed",
@@ -17,6 +18,10 @@ __all__ = [
 
 class ClusterJobsFailed(AirflowFailException):
     """The jobs waited for cannot reach the target any more. Retrying cannot help."""
+
+
+class JobsOverdue(AirflowFailException):
+    """Jobs have been in a state for longer than ``max_days_in_state``, and ``on_overdue`` is "fail"."""
 
 
 class SnowballRequestFailed(AirflowFailException):
@@ -38,6 +43,7 @@ class SnowballFileError(AirflowException):
 _RAISED = {
     FailKind.UNREACHABLE: ClusterJobsFailed,
     FailKind.CLUSTER_ENDED: ClusterJobsFailed,
+    FailKind.OVERDUE: JobsOverdue,
     FailKind.REQUEST: SnowballRequestFailed,
     FailKind.TIMEOUT: AirflowSensorTimeout,
     FailKind.BLIND: SnowballPollingFailed,

@@ -21,6 +21,7 @@ from typing import Any, TypedDict
 __all__ = [
     "PATHS",
     "ClusterState",
+    "Job",
     "JobListEntry",
     "JobState",
     "JobType",

@@ -14,9 +14,10 @@ from typing import Any
 
 from airflow_provider_snowball.calls import ListClusterJobs, ListJobs
 from airflow_provider_snowball.lifecycle import Progress, check_min_jobs, evaluate
+from airflow_provider_snowball.sightings import check_max_days_in_state
 from airflow_provider_snowball.validate import check_cluster_id, check_job_ids, check_named_jobs
 
-__all__ = ["ASK_EVERY", "BACKSTOP", "Terms", "format_duration"]
+__all__ = ["ASK_EVERY", "BACKSTOP", "Terms"]
 
 #: Why jobs are not listed, of the cluster or of the jobs themselves, is asked no more often than this.
 ASK_EVERY = timedelta(hours=1)
@@ -38,6 +39,8 @@ class Terms:
     :param silent_fail: errors that another poll might not meet never end the wait.
     :param shortest_delay: seconds that lie between two polls whatever else is asked for.
     :param patience: seconds that a wait bears without its first answer, unless there will never be one.
+    :param max_days_in_state: days by state after which a job that is waited for is overdue.
+    :param on_overdue: ``warn``, ``fail``, or ``notify``, which is to warn and have somebody told.
     :raises ValueError: if an id, the target, ``min_jobs`` or their combination makes no sense.
     """
 
@@ -55,6 +58,8 @@ class Terms:
     silent_fail: bool = False
     shortest_delay: float = 0.0
     patience: float = 0.0
+    max_days_in_state: Mapping[str, float] | None = None
+    on_overdue: str = "warn"
 
     def __post_init__(self) -> None:
         """Check what may have come from a template, so that terms that make no sense fail before any call."""
@@ -64,6 +69,7 @@ class Terms:
         object.__setattr__(self, "min_jobs", check_min_jobs(self.min_jobs))
         check = check_named_jobs if isinstance(self.source, ListJobs) else check_job_ids
         object.__setattr__(self, "job_ids", check(self.job_ids))
+        object.__setattr__(self, "max_days_in_state", check_max_days_in_state(self.max_days_in_state))
         self.judge([])
 
     @property
@@ -142,16 +148,3 @@ class Terms:
             if passed > elapsed:
                 return delay if self.max_wait is None else min(delay, self.max_wait)
             step *= 2
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration as a person says it, in its two largest units: ``90 days``, ``1 hour 30 minutes``."""
-    if seconds < 1:
-        return f"{seconds:.2g} seconds"
-    parts = []
-    rest = round(seconds)
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
-    return " ".join(parts[:2])

@@ -15,8 +15,10 @@ from enum import Enum, StrEnum
 from typing import Any
 
 from airflow_provider_snowball.calls import Call, DescribeCluster, DescribeJob, ListClusterJobs, ListJobs
+from airflow_provider_snowball.durations import format_duration
 from airflow_provider_snowball.lifecycle import ClusterState, Progress, portable
-from airflow_provider_snowball.terms import ASK_EVERY, Terms, format_duration
+from airflow_provider_snowball.sightings import Overdue, Sightings
+from airflow_provider_snowball.terms import ASK_EVERY, Terms
 
 __all__ = [
     "Again",
@@ -77,6 +79,7 @@ class FailKind(StrEnum):
     TIMEOUT = "timeout"
     BLIND = "blind"
     ERROR = "error"
+    OVERDUE = "overdue"
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,15 @@ class Fail:
 
 @dataclass(frozen=True)
 class Again:
-    """Poll again after ``delay`` seconds, with a client built anew if ``new_client``."""
+    """
+    Poll again after ``delay`` seconds, with a client built anew if ``new_client``.
+
+    :param overdue: jobs that were found overdue in this poll.
+    """
 
     delay: float
     new_client: bool = False
+    overdue: tuple[Overdue, ...] = ()
 
 
 Step = Done | Fail | Again
@@ -141,6 +149,7 @@ class Wait:
         self._heard_at = times.get("heard_at", now)
         self._asked_at = times.get("asked_at")
         self._refused_at = times.get("refused_at")
+        self._sightings = Sightings(terms.max_days_in_state, memory)
         self._said: dict[str, str] = {}
         self._news: list[News] = []
 
@@ -151,7 +160,12 @@ class Wait:
             "asked_at": self._asked_at,
             "refused_at": self._refused_at,
         }
-        return {key: value.isoformat() for key, value in times.items() if value is not None}
+        known = {key: value.isoformat() for key, value in times.items() if value is not None}
+        return known | self._sightings.memory()
+
+    def seen(self) -> dict[str, str]:
+        """Return the part of :meth:`memory` that is about jobs: it stays true however late it is read."""
+        return self._sightings.memory()
 
     def take_news(self) -> list[News]:
         """Return the lines that are new since the last call: what changed, not what is."""
@@ -178,7 +192,8 @@ class Wait:
             else:
                 end = yield from self._look_for(progress.missing, jobs, parts)
                 progress = self.terms.judge(jobs, parts)
-        self._tell(progress)
+        self._sightings.see(progress.waiting, clock())
+        self._tell(progress, clock())
         if end is not None:
             return end
         if progress.done:
@@ -187,7 +202,13 @@ class Wait:
             return Fail(FailKind.UNREACHABLE, progress.describe_failure(self.terms.jobs))
         if clock() >= self.terms.deadline:
             return self._timed_out(progress.describe_late())
-        return Again(self.terms.delay_at(clock()))
+        overdue = self._sightings.newly_overdue(clock())
+        if overdue:
+            text = f"{_capital(self.terms.subject)}: overdue: {', '.join(map(str, overdue))}"
+            if self.terms.on_overdue == "fail":
+                return Fail(FailKind.OVERDUE, text)
+            self._news.append(News(logging.WARNING, text))
+        return Again(self.terms.delay_at(clock()), overdue=tuple(overdue))
 
     def _follow_main_jobs(self, jobs: Sequence[_Entry]) -> Generator[Call, Any, _Parts]:
         """Return the job parts of each main job waited for by id: a listing does not say whose they are."""
@@ -270,9 +291,11 @@ class Wait:
         self.succeeded = True
         self._heard_at = now
 
-    def _tell(self, progress: Progress) -> None:
+    def _tell(self, progress: Progress, now: datetime) -> None:
         name = _capital(self.terms.subject)
-        self._say("progress", logging.INFO, f"{name}: {progress}")
+        late = self._sightings.describe(now)
+        # How long it has been is told with a change, but is none.
+        self._say("progress", logging.INFO, f"{name}: {progress}", f"; {late}" if late else "")
         if progress.ignored:
             ids = ", ".join(job.id for job in progress.ignored)
             self._say("ignored", logging.WARNING, f"{name}: cancelled jobs are ignored: {ids}")
@@ -322,10 +345,10 @@ class Wait:
     def _timed_out(self, what: str) -> Fail:
         return Fail(FailKind.TIMEOUT, f"Timed out after {format_duration(self.terms.timeout)}: {what}")
 
-    def _say(self, topic: str, level: int, text: str) -> None:
+    def _say(self, topic: str, level: int, text: str, more: str = "") -> None:
         if self._said.get(topic) != text:
             self._said[topic] = text
-            self._news.append(News(level, text))
+            self._news.append(News(level, text + more))
 
 
 def drive(flow: Generator[Call, Any, Step], answer: Callable[[Call], Any]) -> Step:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters
 from airflow_provider_snowball.calls import Call, ListClusterJobs, ListJobs
@@ -28,6 +28,7 @@ from airflow_provider_snowball.compat import (
 from airflow_provider_snowball.exceptions import exception_for
 from airflow_provider_snowball.lifecycle import JobState, parse_state
 from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
+from airflow_provider_snowball.sightings import check_max_days_in_state
 from airflow_provider_snowball.terms import BACKSTOP, Terms
 from airflow_provider_snowball.validate import (
     check_job_ids,
@@ -67,11 +68,18 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         over. Where Airflow cannot do that, the wait begins on a worker, which says why, and is deferred.
     :param max_blind_time: how long a wait that once had an answer bears to have none (``timedelta`` or
         seconds). In reschedule mode it is known only from Airflow 3.3 on.
+    :param max_days_in_state: days by state after which a job that is still waited for is overdue, counted
+        from when this wait first saw it there. Another try begins to count anew, and so does each poke in
+        reschedule mode before Airflow 3.3, and a triggerer's restart for states entered since the deferral.
+    :param on_overdue: "warn" logs a warning and counts ``snowball.jobs_overdue``, once for each job and
+        state; "fail" fails the wait; a notifier, or any function of the context, is called besides the
+        warning, with the texts as ``overdue_jobs`` in the context.
     :param poke_interval: default: ``[snowball] poke_interval``, which is 900 seconds.
     :param mode: default: reschedule, since a wait takes days.
     :param timeout: default: 400 days, more than a device may stay.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
     :raises ClusterJobsFailed: if a job ended without reaching the target.
+    :raises JobsOverdue: if a job is overdue and ``on_overdue`` is "fail".
     :raises SnowballRequestFailed: if what is asked for does not exist, or access is refused from the start.
     :raises SnowballPollingFailed: after ``max_blind_time``; ``retries`` apply.
     :raises AirflowSensorTimeout: after ``timeout``.
@@ -92,6 +100,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         deferrable: bool | None = None,
         start_from_trigger: bool = False,
         max_blind_time: timedelta | float = timedelta(days=2),
+        max_days_in_state: Mapping[str, float] | None = None,
+        on_overdue: Literal["warn", "fail"] | Callable[[Context], Any] = "warn",
         poke_interval: timedelta | float | None = None,
         mode: str = "reschedule",
         timeout: timedelta | float = timedelta(days=400),
@@ -107,6 +117,10 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         self.ignore_cancelled = ignore_cancelled
         self.deferrable = deferrable or start_from_trigger
         self.max_blind_time = check_max_blind_time(max_blind_time)
+        self.max_days_in_state = check_max_days_in_state(max_days_in_state)
+        if on_overdue not in ("warn", "fail") and not callable(on_overdue):
+            raise ValueError(f'on_overdue must be "warn", "fail" or a notifier; got {on_overdue!r}')
+        self.on_overdue = on_overdue
         self._begins_in_trigger = start_from_trigger
         #: Where a wait that was to begin in the triggerer says why it did not, should a worker get it.
         self._why_on_worker: str | None = None
@@ -146,6 +160,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 step = self._poll(wait, poller)
                 if not isinstance(step, Again):
                     return self._end(step)
+                if step.overdue:
+                    self._on_overdue([str(each) for each in step.overdue], context)
                 if step.new_client:
                     poller = _HookPoller(self, context)
                 if self.deferrable:
@@ -170,10 +186,37 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         """End the wait as the trigger found; the method's name and the event's form are stored: they stay."""
         from airflow_provider_snowball.triggers.events import region_of, step_of
 
+        if event and event.get("status") == "overdue":
+            self._go_on(context, event)
         if region := region_of(event):
             # No worker has had this task before.
             SnowFamilyConsoleLink().persist(context, lambda: region)
         return self._end(step_of(event))
+
+    def _go_on(self, context: Context, event: Mapping[str, Any]) -> NoReturn:
+        """Tell of overdue jobs where the trigger could not, and hand the wait to another one."""
+        self._notify([str(each) for each in event["overdue"]], context)
+        started_at = datetime.fromisoformat(event["started_at"])
+        wait = Wait(self._terms(started_at), now=datetime.now(UTC), succeeded=True, memory=event["seen"])
+        self._defer(wait, started_at, Again(float(event["delay"])))
+
+    def _on_overdue(self, jobs: list[str], context: Context) -> None:
+        from airflow_provider_snowball.triggers.metrics import count_overdue
+
+        count_overdue(len(jobs))
+        self._notify(jobs, context)
+
+    def _notify(self, jobs: list[str], context: Context) -> None:
+        if callable(self.on_overdue):
+            try:
+                self.on_overdue(cast("Context", {**context, "overdue_jobs": jobs}))
+            except Exception:
+                # Nobody was told, but the wait is worth more.
+                self.log.exception("on_overdue failed for %s", ", ".join(jobs))
+
+    @property
+    def _overdue_means(self) -> str:
+        return self.on_overdue if isinstance(self.on_overdue, str) else "notify"
 
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
@@ -227,6 +270,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 exponential_backoff=bool(self.exponential_backoff),
                 max_wait=None if self.max_wait is None else self.max_wait.total_seconds(),
                 max_blind_time=self.max_blind_time,
+                max_days_in_state=self.max_days_in_state,
+                on_overdue=self._overdue_means,
                 silent_fail=self.silent_fail,
             )
         except ValueError as error:
@@ -250,6 +295,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
             "exponential_backoff": bool(self.exponential_backoff),
             "max_wait": None if self.max_wait is None else self.max_wait.total_seconds(),
             "max_blind_time": self.max_blind_time,
+            "max_days_in_state": self.max_days_in_state,
+            "on_overdue": self._overdue_means,
             "silent_fail": self.silent_fail,
             **self.aws_parameters,
         }
@@ -290,6 +337,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         told |= {
             "target_state": str(terms.target_state),
             "started_at": started_at.isoformat(),
+            "seen": wait.seen(),
             "succeeded": wait.succeeded,
             "next_poll": (datetime.now(UTC) + timedelta(seconds=step.delay)).isoformat(),
         }

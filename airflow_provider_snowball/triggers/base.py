@@ -13,10 +13,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_snowball.aws import AWS_PARAMETERS
 from airflow_provider_snowball.calls import Call, ListClusterJobs, ListJobs
 from airflow_provider_snowball.terms import BACKSTOP, Terms
-from airflow_provider_snowball.triggers.events import event_of
+from airflow_provider_snowball.triggers.events import event_of, overdue_event_of
 from airflow_provider_snowball.triggers.feeds import Feed, Register
-from airflow_provider_snowball.triggers.metrics import wait_began, wait_ended
-from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Wait, drive_async
+from airflow_provider_snowball.triggers.metrics import count_overdue, wait_began, wait_ended
+from airflow_provider_snowball.wait import Again, Fail, FailKind, Wait, drive_async
 
 __all__ = ["SnowballTrigger"]
 
@@ -40,6 +40,9 @@ class SnowballTrigger(BaseTrigger):
     :param started_at: when this try's wait began, ISO 8601 with offset; ``timeout`` seconds later it fails.
         None if it begins in the triggerer: then the end of Airflow's own deferral tells.
     :param succeeded: whether the wait had an answer before it was handed to the triggerer.
+    :param seen: what the wait had seen of its jobs before it was handed to the triggerer.
+    :param on_overdue: ``notify`` ends the trigger with an event about overdue jobs, from which its task goes
+        on with another trigger.
     :param next_poll: when to poll first, ISO 8601 with offset; None or past means at once.
 
     The other parameters are those of :class:`~airflow_provider_snowball.sensors.base.SnowballSensor`,
@@ -63,6 +66,9 @@ class SnowballTrigger(BaseTrigger):
         silent_fail: bool = False,
         succeeded: bool = True,
         next_poll: str | None = None,
+        max_days_in_state: dict[str, float] | None = None,
+        on_overdue: str = "warn",
+        seen: dict[str, str] | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -83,11 +89,13 @@ class SnowballTrigger(BaseTrigger):
         self.silent_fail = silent_fail
         self.succeeded = succeeded
         self.next_poll = next_poll
+        self.max_days_in_state = max_days_in_state
+        self.on_overdue = on_overdue
+        self.seen = seen
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
-        self._region: str | None = None
         if unknown:
             # Stored by a newer version, before a downgrade: the wait is worth more than the argument.
             log.warning("%s ignores arguments unknown to it: %s", type(self).__name__, ", ".join(unknown))
@@ -115,6 +123,9 @@ class SnowballTrigger(BaseTrigger):
             "silent_fail": self.silent_fail,
             "succeeded": self.succeeded,
             "next_poll": self.next_poll,
+            "max_days_in_state": self.max_days_in_state,
+            "on_overdue": self.on_overdue,
+            "seen": self.seen,
             **self._aws_parameters,
         }
 
@@ -123,22 +134,22 @@ class SnowballTrigger(BaseTrigger):
         return {name: getattr(self, name) for name in AWS_PARAMETERS}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll until the wait has ended, then say how."""
+        """Poll until the wait has ended, or until its task is needed, then say how and why."""
         try:
-            step = await self._wait()
+            event = await self._wait()
         except Exception as error:
             # A trigger that raises leaves its task to Airflow's own rules, which differ between its lines.
             log.exception("The wait for %s broke off", self._source())
-            step = Fail(FailKind.ERROR, f"The trigger broke off: {type(error).__name__}: {error}")
-        yield TriggerEvent(event_of(step, region=self._region))  # type: ignore[no-untyped-call]
+            event = event_of(Fail(FailKind.ERROR, f"The trigger broke off: {type(error).__name__}: {error}"))
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    async def _wait(self) -> Done | Fail:
+    async def _wait(self) -> dict[str, Any]:
         try:
             terms = self._terms()
         except ValueError as error:
             # What a template came to, where no worker has looked at it before.
-            return Fail(FailKind.REQUEST, str(error), error)
-        wait = Wait(terms, now=_now(), succeeded=self.succeeded)
+            return event_of(Fail(FailKind.REQUEST, str(error), error))
+        wait = Wait(terms, now=_now(), succeeded=self.succeeded, memory=self.seen)
         register = Register.of_this_loop()
         wait_began()
         try:
@@ -148,10 +159,13 @@ class SnowballTrigger(BaseTrigger):
                     step = await drive_async(wait.poll(_now), asker.answer)
                     _tell(wait)
                     if not isinstance(step, Again):
-                        if self.started_at is None:
-                            # For a link to the console: no worker has had the task yet.
-                            self._region = register.region_of(self._aws_parameters)
-                        return step
+                        # For a link to the console, where no worker has had the task yet.
+                        region = register.region_of(self._aws_parameters) if self.started_at is None else None
+                        return event_of(step, region=region)
+                    if step.overdue:
+                        count_overdue(len(step.overdue))
+                        if terms.on_overdue == "notify":
+                            return overdue_event_of(step, started_at=terms.started_at, seen=wait.seen())
                     asker.again_after(step.delay)
         finally:
             wait_ended()
@@ -169,6 +183,8 @@ class SnowballTrigger(BaseTrigger):
             exponential_backoff=self.exponential_backoff,
             max_wait=self.max_wait,
             max_blind_time=self.max_blind_time,
+            max_days_in_state=self.max_days_in_state,
+            on_overdue=self.on_overdue,
             silent_fail=self.silent_fail,
             shortest_delay=1.0,
             patience=_PATIENCE.total_seconds() if self.started_at is None else 0.0,

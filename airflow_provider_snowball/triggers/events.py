@@ -8,11 +8,12 @@ the form only grows, and carries its version.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from airflow_provider_snowball.wait import Done, Fail, FailKind
+from airflow_provider_snowball.wait import Again, Done, Fail, FailKind
 
-__all__ = ["EVENT_VERSION", "event_of", "region_of", "step_of"]
+__all__ = ["EVENT_VERSION", "event_of", "overdue_event_of", "region_of", "step_of"]
 
 EVENT_VERSION = 1
 
@@ -29,6 +30,18 @@ def event_of(step: Done | Fail, *, region: str | None = None) -> dict[str, Any]:
     else:
         event |= {"status": "failed", "kind": step.kind.value, "message": step.message}
     return event if region is None else event | {"region": region}
+
+
+def overdue_event_of(step: Again, *, started_at: datetime, seen: Mapping[str, str]) -> dict[str, Any]:
+    """Return the payload with which a wait that goes on asks its task to tell somebody of overdue jobs."""
+    return {
+        "version": EVENT_VERSION,
+        "status": "overdue",
+        "overdue": [str(each) for each in step.overdue],
+        "delay": step.delay,
+        "started_at": started_at.isoformat(),
+        "seen": dict(seen),
+    }
 
 
 def step_of(event: Mapping[str, Any] | None) -> Done | Fail:

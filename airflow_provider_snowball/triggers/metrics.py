@@ -15,7 +15,7 @@ try:
 except ImportError:
     from airflow.stats import Stats  # type: ignore[assignment]  # the same methods
 
-__all__ = ["ClientMetrics", "wait_began", "wait_ended"]
+__all__ = ["ClientMetrics", "count_overdue", "wait_began", "wait_ended"]
 
 _going_on = 0
 
@@ -34,6 +34,11 @@ def _change_waits(difference: int) -> None:
     global _going_on
     _going_on += difference
     Stats.gauge("snowball.waits", _going_on)
+
+
+def count_overdue(jobs: int) -> None:
+    """Count jobs that were found overdue."""
+    Stats.incr("snowball.jobs_overdue", jobs)
 
 
 class ClientMetrics:

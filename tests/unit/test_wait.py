@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_snowball.calls import Call, DescribeCluster, ListClusterJobs
-from airflow_provider_snowball.terms import Terms, format_duration
+from airflow_provider_snowball.durations import format_duration
+from airflow_provider_snowball.terms import Terms
 from airflow_provider_snowball.wait import (
     Again,
     Done,
