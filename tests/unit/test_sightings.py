@@ -96,7 +96,7 @@ def test_bad_input(value: Any, text: str) -> None:
 class TestInAWait:
     def poll(self, wait: Wait, state: str, day: float) -> Step:
         jobs = [{"JobId": "J1", "JobState": state, "JobType": "LOCAL_USE"}]
-        return drive(wait.poll(lambda: START + day * DAY), lambda call: jobs)
+        return drive(wait.poll(lambda: START + day * DAY), lambda _: jobs)
 
     def wait(self, **more: Any) -> Wait:
         terms = Terms(

@@ -23,6 +23,7 @@ import pytest
 from airflow_provider_snowball.compat import AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_snowball.exceptions import (
     ClusterJobsFailed,
+    JobsOverdue,
     SnowballPollingFailed,
     SnowballRequestFailed,
 )
@@ -49,7 +50,7 @@ EVENTS = {
     for file in sorted(STORED.glob("events_*.json"))
     for name, event in json.loads(file.read_text()).items()
 }
-FULL = TRIGGERS["trigger_0.1.0_full"]
+FULL = TRIGGERS["trigger_0.1.0_overdue"]
 LEAST = TRIGGERS["trigger_0.1.0_least"]
 #: What a stored trigger means by the arguments that it does not have: this stays, too.
 MEANT = {
@@ -190,7 +191,7 @@ def test_arguments_of_a_later_version_are_ignored(warned: Callable[[], list[str]
     assert warned() == ["ClusterJobsTrigger ignores arguments unknown to it: added_later, added_still_later"]
 
 
-#: The arguments that the full form was stored for.
+#: The arguments that the fullest form was stored for.
 ARGUMENTS = {
     "target_state": "WithCustomer",
     "job_ids": (job_id(1), job_id(2)),
@@ -202,6 +203,8 @@ ARGUMENTS = {
     "max_wait": timedelta(hours=6),
     "max_blind_time": timedelta(days=1),
     "silent_fail": True,
+    "max_days_in_state": {"InTransitToCustomer": 10},
+    "on_overdue": "fail",
     "aws_conn_id": "snowball_stored",
     "region_name": "eu-central-1",
     "verify": False,
@@ -227,8 +230,11 @@ class TestWhatASensorStores:
         deferred = self.defer(monkeypatch, **ARGUMENTS)
         classpath, kwargs = deferred.trigger.serialize()
         times = {key: kwargs[key] for key in ("started_at", "next_poll")}
-        assert (classpath, kwargs) == (FULL["classpath"], FULL["kwargs"] | times)
+        seen = kwargs["seen"]
+        assert (classpath, kwargs) == (FULL["classpath"], FULL["kwargs"] | times | {"seen": seen})
         started_at, next_poll = map(datetime.fromisoformat, times.values())
+        assert list(seen) == [f"since {job_id(1)} New", f"since {job_id(2)} New"]
+        assert all(started_at <= datetime.fromisoformat(since) for since in seen.values())
         # The first step of a growing delay: half the interval, plus up to as much again.
         assert timedelta(seconds=300) <= next_poll - started_at < timedelta(seconds=660)
         assert deferred.method_name == FULL["next_method"]
@@ -256,7 +262,26 @@ RAISED = {
     "timeout": AirflowSensorTimeout,
     "blind": SnowballPollingFailed,
     "error": SnowballPollingFailed,
+    "overdue": JobsOverdue,
 }
+
+
+def test_a_stored_notice_of_overdue_jobs_goes_on_with_the_wait() -> None:
+    """The task tells whom it is to tell, and hands the wait to another trigger."""
+    notice = json.loads((STORED / "notice_v1_overdue.json").read_text())
+    told: list[list[str]] = []
+    task = _sensor(
+        target_state="WithCustomer",
+        timeout=timedelta(days=90),
+        max_days_in_state={"New": 10},
+        on_overdue=lambda context: told.append(context["overdue_jobs"]),
+    )
+    with pytest.raises(TaskDeferred) as deferred:
+        task.resume_execution("execute_complete", {"event": notice}, {})
+    assert told == [notice["overdue"]]
+    _, kwargs = deferred.value.trigger.serialize()
+    assert (kwargs["started_at"], kwargs["seen"]) == (notice["started_at"], notice["seen"])
+    assert (kwargs["on_overdue"], kwargs["succeeded"]) == ("notify", True)
 
 
 class TestStoredEvents:
