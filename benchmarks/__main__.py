@@ -30,8 +30,10 @@ def main(names: list[str]) -> int:
             result = importlib.import_module(f"benchmarks.{name}").run()
             print(text_of(result), flush=True)
             results.append(result)
+            if not names:
+                # After each: what took half an hour must not be lost with the last.
+                save(results)
     if not names:
-        save(results)
         print(f"written to {RESULTS.name}")
     return 0 if all(target.reached for result in results for target in result.targets) else 1
 

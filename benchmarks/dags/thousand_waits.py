@@ -13,6 +13,7 @@ from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 from tests.fleet_server import cluster_id
 
 WAITS = 1000
+DAGS = 100
 INTERVAL = 30
 
 
@@ -32,14 +33,14 @@ class PeerSensor(BaseOperator):
         )
 
 
-with DAG(
-    dag_id="thousand_waits", schedule=None, start_date=datetime(2026, 1, 1), max_active_tasks=WAITS
-) as dag:
-    for number in range(WAITS):
-        of = {"task_id": f"wait_{number}", "cluster_id": cluster_id(number // 10)}
-        if os.environ["BENCH_KIND"] == "peer":
-            PeerSensor(**of)
-        else:
-            ClusterJobsSensor(
-                **of, target_state="WithCustomer", poke_interval=INTERVAL, start_from_trigger=True
-            )
+# A DAG for each cluster: for each trigger that begins by itself, Airflow reads its whole DAG anew.
+for cluster in range(DAGS):
+    with DAG(dag_id=f"waits_{cluster}", schedule=None, start_date=datetime(2026, 1, 1)):
+        for number in range(WAITS // DAGS):
+            of = {"task_id": f"wait_{number}", "cluster_id": cluster_id(cluster)}
+            if os.environ["BENCH_KIND"] == "peer":
+                PeerSensor(**of)
+            else:
+                ClusterJobsSensor(
+                    **of, target_state="WithCustomer", poke_interval=INTERVAL, start_from_trigger=True
+                )
