@@ -22,6 +22,7 @@ with DAG(
     # The cluster, and how many devices were ordered for it.
     params={"cluster_id": "CID123e4567-e89b-12d3-a456-426655440000", "min_jobs": 5},
     tags=["example", "snowball"],
+    doc_md=__doc__,
 ) as dag:
     wait_for_devices = ClusterJobsSensor(
         task_id="wait_for_devices",
@@ -32,7 +33,7 @@ with DAG(
     )
     list_jobs = ListClusterJobsOperator(task_id="list_jobs", cluster_id="{{ params.cluster_id }}")
 
-    @task
+    @task(map_index_template="{{ task.op_kwargs['job']['JobId'] }}")
     def copy_to_device(job: dict[str, Any]) -> str:
         """Stand in for the copy of this device's share of the data."""
         return f"copying to the device of {job['JobId']}, which is {job['JobState']}"

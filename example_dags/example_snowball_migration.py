@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 try:
-    from airflow.sdk import DAG, task
+    from airflow.sdk import DAG, Label, task
 except ImportError:  # Airflow 2.11
     from airflow.decorators import task
     from airflow.models.dag import DAG
+    from airflow.utils.edgemodifier import Label
 
 from airflow_provider_snowball.sensors.snowball import JobsSensor
 
@@ -59,6 +60,7 @@ with DAG(
 
     failures = read_failure_log.expand(job=wait_for_imports.output)
     verified = verify()
-    did_everything_arrive(failures) >> [list_failed_objects(failures), verified]
-    verified >> source_may_be_deleted()
+    everything_arrived = did_everything_arrive(failures)
+    everything_arrived >> Label("no object failed") >> verified >> source_may_be_deleted()
+    everything_arrived >> Label("objects failed") >> list_failed_objects(failures)
 # [END howto_snowball_migration]

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 import pytest
 from airflow import __version__ as airflow_version
 
 from airflow_provider_snowball.connection import EXTRA_FIELDS
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulated import KEY, REGION
+from tests.emulated import KEY, REGION, steer
 from tests.integration.one_answer import Refusal
 from tests.integration.sts_server import ARN, StsServer
 from tests.system.airflow_processes import USER, AirflowProcesses, processes_of
@@ -181,7 +180,8 @@ def page(place: Place) -> str:
     run_id = place.airflow.api.trigger(DAG_ID, {"cluster_id": cluster_id, "min_jobs": DEVICES})
     until_deferred(place.airflow, run_id)
     for number, job in enumerate(client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]):
-        pin(place.snowball, job["JobId"], "WithCustomer" if number < 3 else "InTransitToCustomer")
+        state = "WithCustomer" if number < 3 else "InTransitToCustomer"
+        steer(place.snowball.endpoint_url, job["JobId"], state=state)
     return f"/dags/{DAG_ID}/runs/{quote(run_id)}/tasks/{WAIT}"
 
 
@@ -212,6 +212,16 @@ class TestTasks:
         browser.picture("console-link")
 
 
+def test_the_graph_of_the_migration_reads_well(place: Place) -> None:
+    browser = place.browser
+    browser.open("/dags/example_snowball_migration")
+    browser.reads("wait_for_imports")
+    browser.hotkey("g")
+    for text in ("wait_for_imports", "read_failure_log", "no object failed", "objects failed", "verify"):
+        browser.reads(text)
+    browser.picture("migration-graph")
+
+
 def until_deferred(airflow: AirflowProcesses, run_id: str) -> None:
     deadline = time.monotonic() + 60
     while True:
@@ -221,10 +231,3 @@ def until_deferred(airflow: AirflowProcesses, run_id: str) -> None:
             return
         assert time.monotonic() < deadline, tasks[WAIT]
         time.sleep(0.5)
-
-
-def pin(snowball: SnowballServer, job_id: str, state: str) -> None:
-    """Have a job in a state for good."""
-    body = json.dumps({"state": state}).encode()
-    with urlopen(Request(f"{snowball.endpoint_url}/_snowball/jobs/{job_id}", body), timeout=30) as response:
-        assert response.status == 200
