@@ -134,8 +134,9 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
 def test_waits_begin_in_the_triggerer(
     airflow: AirflowProcesses, snowball: SnowballServer, metrics: Metrics
 ) -> None:
-    _, cluster_id = order_cluster(snowball.endpoint_url)
-    run_id = airflow.api.trigger(FROM_TRIGGER, {"cluster_id": cluster_id})
+    client, cluster_id = order_cluster(snowball.endpoint_url)
+    job_id = client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"][0]["JobId"]
+    run_id = airflow.api.trigger(FROM_TRIGGER, {"cluster_id": cluster_id, "job_id": job_id})
 
     def tasks() -> dict[str, dict[str, Any]]:
         return {each["task_id"]: each for each in airflow.api.task_instances(FROM_TRIGGER, run_id)}
@@ -164,6 +165,7 @@ def test_waits_begin_in_the_triggerer(
         "late": "failed",
         "wrong_id": "failed",
         "from_xcomarg": "success",
+        "by_id": "success",
         "from_xcom_pull": "success",
         "mapped": "success",
     }
@@ -172,6 +174,7 @@ def test_waits_begin_in_the_triggerer(
     assert airflow.api.links(FROM_TRIGGER, run_id, "late") == LINKS
     assert airflow.api.links(FROM_TRIGGER, run_id, "mapped", map_index=0) == LINKS
     assert metrics.last["airflow.snowball.waits"] == "0"
+    assert [job["JobId"] for job in airflow.api.xcom(FROM_TRIGGER, run_id, "by_id")] == [job_id]
     jobs = airflow.api.xcom(FROM_TRIGGER, run_id, "wait")
     assert [job["JobState"] for job in jobs] == ["WithCustomer"] * 5
     assert airflow.api.xcom(FROM_TRIGGER, run_id, "use") == [job["JobId"] for job in jobs]

@@ -7,13 +7,13 @@ from typing import Any
 
 from airflow.sdk import DAG, task
 
-from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
 
 with DAG(
     dag_id="from_trigger",
     schedule=None,
     start_date=datetime(2026, 1, 1),
-    params={"cluster_id": "", "target_state": "WithCustomer", "min_jobs": 5},
+    params={"cluster_id": "", "job_id": "", "target_state": "WithCustomer", "min_jobs": 5},
     default_args={"poke_interval": 1, "start_from_trigger": True},
 ) as dag:
 
@@ -38,6 +38,7 @@ with DAG(
     )
     ordered >> wait
     use(wait.output)
+    JobsSensor(task_id="by_id", job_ids=["{{ params.job_id }}"], target_state="WithCustomer")
     ordered >> ClusterJobsSensor(
         task_id="late", cluster_id="{{ params.cluster_id }}", target_state="Complete", timeout=5
     )
