@@ -16,8 +16,6 @@ from airflow_provider_snowball.lifecycle import Job, JobState, parse_state
 
 __all__ = ["Overdue", "Sightings", "check_max_days_in_state"]
 
-_SINCE = "since"
-_TOLD = "told"
 #: A job that was seen for less than this is not late yet.
 _A_WHILE = timedelta(minutes=1)
 #: How many jobs a line names before it says "and N more".
@@ -71,41 +69,48 @@ class Sightings:
 
     def __init__(self, max_days: Mapping[str, float] | None, memory: Mapping[str, str] | None = None) -> None:
         self._max_days = max_days or {}
-        #: When a job was first seen in its state, and when it was found to be overdue there.
-        self._times: dict[tuple[str, str, str], datetime] = {}
-        for key, value in (memory or {}).items():
-            what, *of = key.split(" ")
-            if what in (_SINCE, _TOLD) and len(of) == 2:
-                self._times[what, of[0], of[1]] = datetime.fromisoformat(value)
+        # By id and state in a text: a dict of texts and times is nothing to Python's garbage collector, which
+        # stops the event loop for longer the more objects ten thousand waits are made of.
+        self._since: dict[str, datetime] = {}
+        self._told: dict[str, datetime] = {}
+        for name, times in self._by_name().items():
+            for key, value in (memory or {}).items():
+                if key.startswith(name):
+                    times[key.removeprefix(name)] = datetime.fromisoformat(value)
+
+    def _by_name(self) -> dict[str, dict[str, datetime]]:
+        return {"since ": self._since, "told ": self._told}
 
     def memory(self) -> dict[str, str]:
         """Return what is known, as ISO 8601 times by a text."""
-        return {" ".join(key): value.isoformat() for key, value in self._times.items()}
+        return {
+            name + key: time.isoformat()
+            for name, times in self._by_name().items()
+            for key, time in times.items()
+        }
 
     def see(self, jobs: Sequence[Job], now: datetime) -> None:
         """Take in the jobs that are waited for now, and forget others and other states."""
-        present = {(job.id, job.state) for job in jobs if job.state is not None}
-        self._times = {key: value for key, value in self._times.items() if key[1:] in present}
-        for job_id, state in sorted(present):
-            self._times.setdefault((_SINCE, job_id, state), now)
+        present = sorted(f"{job.id} {job.state}" for job in jobs if job.state is not None)
+        self._since = {key: self._since.get(key, now) for key in present}
+        self._told = {key: self._told[key] for key in present if key in self._told}
 
     def describe(self, now: datetime) -> str:
         """Name each job that has been in its state for a while: ``JID… WithAWS for 2 days``."""
         late = [
-            f"{job_id} {state} for {format_duration((now - since).total_seconds())}"
-            for (what, job_id, state), since in self._times.items()
-            if what == _SINCE and now - since >= _A_WHILE
+            f"{key} for {format_duration((now - since).total_seconds())}"
+            for key, since in self._since.items()
+            if now - since >= _A_WHILE
         ]
         return ", ".join(late[:_NAMED] + ([f"and {len(late) - _NAMED} more"] if len(late) > _NAMED else []))
 
     def newly_overdue(self, now: datetime) -> list[Overdue]:
         """Return the jobs that are overdue, each once in a state."""
         found = []
-        for (what, job_id, state), since in list(self._times.items()):
+        for key, since in self._since.items():
+            job_id, _, state = key.rpartition(" ")
             limit = self._max_days.get(state)
-            if what != _SINCE or limit is None or now - since < timedelta(days=limit):
-                continue
-            if (_TOLD, job_id, state) not in self._times:
-                self._times[_TOLD, job_id, state] = now
+            if limit is not None and key not in self._told and now - since >= timedelta(days=limit):
+                self._told[key] = now
                 found.append(Overdue(job_id, state, (now - since) / timedelta(days=1), limit))
         return found

@@ -293,9 +293,12 @@ class Wait:
 
     def _tell(self, progress: Progress, now: datetime) -> None:
         name = _capital(self.terms.subject)
-        late = self._sightings.describe(now)
+        line = f"{name}: {progress}"
         # How long it has been is told with a change, but is none.
-        self._say("progress", logging.INFO, f"{name}: {progress}", f"; {late}" if late else "")
+        if self._said.get("progress") != line:
+            late = self._sightings.describe(now)
+            self._said["progress"] = line
+            self._news.append(News(logging.INFO, f"{line}; {late}" if late else line))
         if progress.ignored:
             ids = ", ".join(job.id for job in progress.ignored)
             self._say("ignored", logging.WARNING, f"{name}: cancelled jobs are ignored: {ids}")
@@ -345,10 +348,10 @@ class Wait:
     def _timed_out(self, what: str) -> Fail:
         return Fail(FailKind.TIMEOUT, f"Timed out after {format_duration(self.terms.timeout)}: {what}")
 
-    def _say(self, topic: str, level: int, text: str, more: str = "") -> None:
+    def _say(self, topic: str, level: int, text: str) -> None:
         if self._said.get(topic) != text:
             self._said[topic] = text
-            self._news.append(News(level, text + more))
+            self._news.append(News(level, text))
 
 
 def drive(flow: Generator[Call, Any, Step], answer: Callable[[Call], Any]) -> Step:

@@ -22,7 +22,8 @@ from typing import Any, Self
 import psutil
 import structlog
 
-from tests.fleet_server import JOBS_LISTED, FleetServer, cluster_id, connection, job_id
+from tests.fleet_server import JOBS_LISTED, FleetServer, cluster_id, connection
+from tests.integration.scripted_snowball import job_id
 
 CONN = "fleet"
 PER_CLUSTER = 10
@@ -75,31 +76,28 @@ class Ticker:
 
 
 def ours(number: int, interval: float) -> Any:
-    """Return a trigger of ours, as a triggerer rebuilds it after a restart: its first poll is due."""
+    """Return a trigger of ours that waits for the jobs of a cluster."""
     from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
 
-    return ClusterJobsTrigger(
-        cluster_id=cluster_id(number // PER_CLUSTER),
-        target_state="WithCustomer",
-        started_at=datetime.now(UTC).isoformat(),
-        timeout=86400.0,
-        poke_interval=interval,
-        aws_conn_id=CONN,
-    )
+    return ClusterJobsTrigger(cluster_id=cluster_id(number // PER_CLUSTER), **_begun(interval))
 
 
 def jobs(number: int, interval: float) -> Any:
     """Return a trigger of ours that waits for a job by its id."""
     from airflow_provider_snowball.triggers.snowball import JobsTrigger
 
-    return JobsTrigger(
-        job_ids=[job_id(number % JOBS_LISTED)],
-        target_state="WithCustomer",
-        started_at=datetime.now(UTC).isoformat(),
-        timeout=86400.0,
-        poke_interval=interval,
-        aws_conn_id=CONN,
-    )
+    return JobsTrigger(job_ids=[job_id(number % JOBS_LISTED)], **_begun(interval))
+
+
+def _begun(interval: float) -> dict[str, Any]:
+    """Return what a triggerer rebuilds a trigger with after a restart: its first poll is due."""
+    return {
+        "target_state": "WithCustomer",
+        "started_at": datetime.now(UTC).isoformat(),
+        "timeout": 86400.0,
+        "poke_interval": interval,
+        "aws_conn_id": CONN,
+    }
 
 
 def peer(number: int, interval: float) -> Any:

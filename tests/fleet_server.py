@@ -21,7 +21,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
-__all__ = ["JOBS_LISTED", "FleetServer", "cluster_id", "connection", "job_id"]
+from tests.integration.scripted_snowball import job_id
+
+__all__ = ["JOBS_LISTED", "FleetServer", "cluster_id", "connection"]
 
 #: How many jobs the account has in ListJobs, and how many come on a page.
 JOBS_LISTED = 1000
@@ -31,11 +33,6 @@ _PAGE = 100
 def cluster_id(number: int) -> str:
     """Return the id of the numbered cluster."""
     return f"CID123e4567-e89b-12d3-a456-{number:012d}"
-
-
-def job_id(number: int) -> str:
-    """Return the id of the numbered job that ListJobs has."""
-    return f"JID123e4567-e89b-12d3-a456-{number:012d}"
 
 
 def connection(endpoint_url: str, *, key: str = "testing", retries: bool = False, **extra: Any) -> str:

@@ -79,10 +79,11 @@ async def polled(fleet: FleetServer, times: int) -> None:
 
 
 async def test_calls_do_not_grow_with_the_waits_on_a_cluster(fleet: FleetServer) -> None:
+    began = time.monotonic()
     async with running(*(wait_for(poke_interval=1.0) for _ in range(60))):
-        await asyncio.sleep(5.5)
-    # A poll at the start and then one each second, each up to a tenth early; fewer on a busy machine.
-    assert 2 <= fleet.counts()["ListClusterJobs"] <= 7
+        await polled(fleet, 5)
+    # A poll at the start and then one each second, each up to a tenth early.
+    assert 5 <= fleet.counts()["ListClusterJobs"] <= 1 + (time.monotonic() - began) / 0.9
     assert fleet.counts()["connections"] <= 3
 
 
@@ -91,7 +92,7 @@ async def test_shortest_interval_leads_and_all_see_it(fleet: FleetServer) -> Non
     async with running(*triggers) as tasks:
         await polled(fleet, 1)
         fleet.change(state="WithCustomer")
-        assert (await asyncio.wait_for(tasks[0], 60))["status"] == "done"
+        assert (await asyncio.wait_for(tasks[0], 5))["status"] == "done"
         # The patient ones look at their own pace: their next look is half an hour away at least.
         assert not any(task.done() for task in tasks[1:])
         calls = fleet.counts()["ListClusterJobs"]
@@ -105,7 +106,7 @@ async def test_late_joiner_is_answered_without_a_call(fleet: FleetServer) -> Non
         await polled(fleet, 1)
         began = time.monotonic()
         assert (await run(wait_for(poke_interval=60.0)))["status"] == "done"
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 0.5
         assert fleet.counts()["ListClusterJobs"] == 1
         assert not first.done()
 
@@ -147,7 +148,7 @@ async def test_one_that_is_cancelled_takes_nothing_from_the_others(fleet: FleetS
         tasks[0].cancel()
         await asyncio.sleep(1.0)
         fleet.change(state="WithCustomer")
-        ended = await asyncio.wait_for(asyncio.gather(*tasks[1:]), 60)
+        ended = await asyncio.wait_for(asyncio.gather(*tasks[1:]), 5)
     assert [event["status"] for event in ended] == ["done", "done"]
 
 
@@ -158,7 +159,7 @@ async def test_nothing_is_shared_across_connections(
     fleet.change(denied_keys=["other"])
     triggers = [wait_for(poke_interval=60.0), wait_for(aws_conn_id="other", succeeded=False)]
     async with running(*triggers) as [good, bad]:
-        event = await asyncio.wait_for(bad, 60)
+        event = await asyncio.wait_for(bad, 10)
         assert (event["kind"], "AccessDeniedException" in event["message"]) == ("request", True)
         await polled(fleet, 2)
         assert not good.done()

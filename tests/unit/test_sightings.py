@@ -57,7 +57,14 @@ class TestOverdue:
         assert overdue(third, [NEW], START + 3 * DAY) == []
 
     def test_memory_of_other_things_is_left_alone(self) -> None:
-        assert Sightings(None, {"heard_at": START.isoformat(), "since J1": "x"}).memory() == {}
+        assert Sightings(None, {"heard_at": START.isoformat(), "try_number": "x"}).memory() == {}
+
+    def test_a_job_without_an_id_is_followed_across_processes_too(self) -> None:
+        nameless = [Job("a job without an id", "New")]
+        first = Sightings({"New": 2})
+        overdue(first, nameless, START)
+        second = Sightings({"New": 2}, first.memory())
+        assert overdue(second, nameless, START + 2 * DAY) == ["a job without an id"]
 
 
 class TestWords:

@@ -28,6 +28,7 @@ from airflow_provider_snowball.wait import (
     drive,
     drive_async,
 )
+from tests.integration.scripted_snowball import job_id
 
 CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
 OTHER_CLUSTER = "CID123e4567-e89b-12d3-a456-426655440001"
@@ -37,10 +38,6 @@ DAY = 86400.0
 WARNING = logging.WARNING
 INFO = logging.INFO
 DEBUG = logging.DEBUG
-
-
-def job_id(number: int) -> str:
-    return f"JID123e4567-e89b-12d3-a456-{number:012d}"
 
 
 def job(number: int, state: str, **more: Any) -> dict[str, Any]:

@@ -22,13 +22,10 @@ from airflow_provider_snowball.wait import (
     Wait,
     drive,
 )
+from tests.integration.scripted_snowball import job_id
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
-
-
-def job_id(number: int) -> str:
-    return f"JID123e4567-e89b-12d3-a456-{number:012d}"
 
 
 def job(number: int, state: str, **more: Any) -> dict[str, Any]:
