@@ -109,7 +109,7 @@ class FleetServer:
         Return how often each thing happened since the server started.
 
         ``calls``, ``throttled``, ``failed``, ``denied``, each operation by its name, each access key
-        as ``key NAME``, each cluster as its id, and ``connections``.
+        as ``key NAME``, each cluster as its id, and the ``connections`` that clients opened.
         """
         return Counter(self._control({}))
 
@@ -128,7 +128,7 @@ class _Handler:
         self._allowed_at = time.monotonic()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.counts["connections"] += 1
+        known = False
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -141,6 +141,9 @@ class _Handler:
                         setattr(self.behaviour, name, value)
                     status, answer = 200, json.dumps(self.counts).encode()
                 else:
+                    # Whoever controls or counts connects as well, and is no client.
+                    self.counts["connections"] += not known
+                    known = True
                     if self.behaviour.latency:
                         await asyncio.sleep(self.behaviour.latency)
                     status, answer = self._answer(headers, body)
