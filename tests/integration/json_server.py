@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from abc import ABC, abstractmethod
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from abc import abstractmethod
+from typing import Any
+
+from tests.integration.local_server import LocalServer, QuietHandler
 
 
-class JsonServer(ABC):
+class JsonServer(LocalServer):
     """
     The server, as a context manager.
 
@@ -24,10 +25,11 @@ class JsonServer(ABC):
     def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Return HTTP status and body; called by one thread at a time."""
 
-    def __enter__(self) -> Self:
+    def handler(self) -> type[QuietHandler]:
+        """Return what puts each request to :meth:`answer`."""
         script = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
@@ -40,26 +42,6 @@ class JsonServer(ABC):
                 with script._lock:
                     script.requests.append((operation, body))
                     status, answer = script.answer(operation, body)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/x-amz-json-1.1")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
+                self.reply(status, "application/x-amz-json-1.1", json.dumps(answer).encode())
 
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where the server is."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return Handler

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 from urllib.parse import parse_qs
+
+from tests.integration.local_server import LocalServer, QuietHandler
 
 ARN = "arn:aws:iam::123456789012:user/warehouse"
 REFUSAL = f"User: {ARN} is not authorized to perform: sts:AssumeRole on resource: {{role}}"
@@ -21,7 +20,7 @@ _ERROR = """<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
 <Error><Type>Sender</Type><Code>AccessDenied</Code><Message>{message}</Message></Error></ErrorResponse>"""
 
 
-class StsServer:
+class StsServer(LocalServer):
     """
     The server, as a context manager; ``actions`` are those asked for so far.
 
@@ -32,10 +31,11 @@ class StsServer:
         self.actions: list[str] = []
         self.assumable = assumable
 
-    def __enter__(self) -> Self:
+    def handler(self) -> type[QuietHandler]:
+        """Return what answers the two actions."""
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 [action] = form["Action"]
@@ -47,25 +47,6 @@ class StsServer:
                 else:
                     refusal = REFUSAL.format(role=form.get("RoleArn", ["none"])[0])
                     status, text = 403, _ERROR.format(message=refusal)
-                self.send_response(status)
-                self.send_header("Content-Type", "text/xml")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text.encode())
+                self.reply(status, "text/xml", text.encode())
 
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where the server is."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return Handler
