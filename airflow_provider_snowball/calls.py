@@ -12,26 +12,26 @@ from dataclasses import dataclass
 __all__ = ["Call", "DescribeCluster", "DescribeJob", "ListClusterJobs", "ListJobs"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListClusterJobs:
     """List every job of a cluster: a list of JobListEntry."""
 
     cluster_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListJobs:
     """List every job of the account, as :class:`ListClusterJobs` does: one for all waits of a client."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DescribeCluster:
     """Look at a cluster itself: its ClusterMetadata."""
 
     cluster_id: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DescribeJob:
     """Look at a job by its id: a JobListEntry of it, and the entries of the job parts of an export."""
 

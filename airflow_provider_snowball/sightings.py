@@ -67,6 +67,8 @@ class Sightings:
     :param memory: what :meth:`memory` returned in another process.
     """
 
+    __slots__ = ("_max_days", "_since", "_told")
+
     def __init__(self, max_days: Mapping[str, float] | None, memory: Mapping[str, str] | None = None) -> None:
         self._max_days = max_days or {}
         # By id and state in a text: a dict of texts and times is nothing to Python's garbage collector, which

@@ -25,7 +25,7 @@ ASK_EVERY = timedelta(hours=1)
 BACKSTOP = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
     """
     What a wait was asked for. It does not change while the wait goes on.

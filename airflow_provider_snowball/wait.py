@@ -135,6 +135,17 @@ class Wait:
     :param memory: what :meth:`memory` returned in that process, or a part of it.
     """
 
+    __slots__ = (
+        "_asked_at",
+        "_heard_at",
+        "_news",
+        "_refused_at",
+        "_said",
+        "_sightings",
+        "succeeded",
+        "terms",
+    )
+
     def __init__(
         self,
         terms: Terms,
@@ -151,7 +162,8 @@ class Wait:
         self._refused_at = times.get("refused_at")
         self._sightings = Sightings(terms.max_days_in_state, memory)
         self._said: dict[str, str] = {}
-        self._news: list[News] = []
+        # A tuple: of an empty one there is only one, however many waits.
+        self._news: tuple[News, ...] = ()
 
     def memory(self) -> dict[str, str]:
         """Return what the same wait needs to know in another process, as ISO 8601 times by name."""
@@ -167,9 +179,9 @@ class Wait:
         """Return the part of :meth:`memory` that is about jobs: it stays true however late it is read."""
         return self._sightings.memory()
 
-    def take_news(self) -> list[News]:
+    def take_news(self) -> tuple[News, ...]:
         """Return the lines that are new since the last call: what changed, not what is."""
-        news, self._news = self._news, []
+        news, self._news = self._news, ()
         return news
 
     def poll(self, clock: Callable[[], datetime]) -> Generator[Call, Any, Step]:
@@ -207,7 +219,7 @@ class Wait:
             text = f"{_capital(self.terms.subject)}: overdue: {', '.join(map(str, overdue))}"
             if self.terms.on_overdue == "fail":
                 return Fail(FailKind.OVERDUE, text)
-            self._news.append(News(logging.WARNING, text))
+            self._news += (News(logging.WARNING, text),)
         return Again(self.terms.delay_at(clock()), overdue=tuple(overdue))
 
     def _follow_main_jobs(self, jobs: Sequence[_Entry]) -> Generator[Call, Any, _Parts]:
@@ -298,7 +310,7 @@ class Wait:
         if self._said.get("progress") != line:
             late = self._sightings.describe(now)
             self._said["progress"] = line
-            self._news.append(News(logging.INFO, f"{line}; {late}" if late else line))
+            self._news += (News(logging.INFO, f"{line}; {late}" if late else line),)
         if progress.ignored:
             ids = ", ".join(job.id for job in progress.ignored)
             self._say("ignored", logging.WARNING, f"{name}: cancelled jobs are ignored: {ids}")
@@ -351,7 +363,7 @@ class Wait:
     def _say(self, topic: str, level: int, text: str) -> None:
         if self._said.get(topic) != text:
             self._said[topic] = text
-            self._news.append(News(level, text))
+            self._news += (News(level, text),)
 
 
 def drive(flow: Generator[Call, Any, Step], answer: Callable[[Call], Any]) -> Step:

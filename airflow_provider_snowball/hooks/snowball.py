@@ -206,6 +206,18 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """Have ``function`` called in the calling thread before each request, retries and pages included."""
         self.conn.meta.events.register("before-send.snowball", function)
 
+    def forget_models(self) -> None:
+        """
+        Let go of what botocore read to build the client, and keeps for as long as the client lives.
+
+        That is 26,000 objects, the endpoints of all services among them, and Python's garbage collector
+        looks at each of them while an event loop stands still. Whatever is needed again is read again.
+        """
+        # botocore has no public way; where it keeps them elsewhere, they stay.
+        cache = getattr(getattr(self.conn, "_loader", None), "_cache", None)
+        if isinstance(cache, dict):
+            cache.clear()
+
     def close(self) -> None:
         """Close the client's connections to AWS."""
         self.conn.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from airflow_provider_snowball.aws import AWS_PARAMETERS
 from airflow_provider_snowball.calls import Call, ListClusterJobs, ListJobs
 from airflow_provider_snowball.terms import BACKSTOP, Terms
 from airflow_provider_snowball.triggers.events import event_of, overdue_event_of
-from airflow_provider_snowball.triggers.feeds import Feed, Register
+from airflow_provider_snowball.triggers.feeds import Answer, Register, Seat
 from airflow_provider_snowball.triggers.metrics import count_overdue, wait_began, wait_ended
 from airflow_provider_snowball.wait import Again, Fail, FailKind, Wait, drive_async
 
@@ -26,6 +25,10 @@ log = logging.getLogger(__name__)
 
 #: A wait that began in a triggerer cannot know, after a restart of it, whether it ever had an answer.
 _PATIENCE = timedelta(hours=1)
+
+
+class _BadTermsError(Exception):
+    """The arguments, as templates came to them, make no sense; ``__cause__`` says why."""
 
 
 class SnowballTrigger(BaseTrigger):
@@ -135,60 +138,87 @@ class SnowballTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll until the wait has ended, or until its task is needed, then say how and why."""
+        event, seat = None, None
         try:
-            event = await self._wait()
+            wait = Wait(self._terms(), now=_now(), succeeded=self.succeeded, memory=self.seen)
+            seat = Register.of_this_loop().seat(self._aws_parameters, wait.terms.source)
+            wait_began()
+            self._plan_first_look(seat, wait.terms)
+            while event is None:
+                # Here a wait spends its weeks: what it holds here is what ten thousand hold at once.
+                listing = await seat.answer()
+                event = await self._look(wait, listing, seat)
+        except _BadTermsError as error:
+            # What a template came to, where no worker has looked at it before.
+            event = event_of(Fail(FailKind.REQUEST, str(error), error.__cause__))
         except Exception as error:
             # A trigger that raises leaves its task to Airflow's own rules, which differ between its lines.
             log.exception("The wait for %s broke off", self._source())
             event = event_of(Fail(FailKind.ERROR, f"The trigger broke off: {type(error).__name__}: {error}"))
+        finally:
+            if seat is not None:
+                seat.leave()
+                wait_ended()
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    async def _wait(self) -> dict[str, Any]:
-        try:
-            terms = self._terms()
-        except ValueError as error:
-            # What a template came to, where no worker has looked at it before.
-            return event_of(Fail(FailKind.REQUEST, str(error), error))
-        wait = Wait(terms, now=_now(), succeeded=self.succeeded, memory=self.seen)
+    def _plan_first_look(self, seat: Seat, terms: Terms) -> None:
+        now = _now()
+        left = 0.0
+        if self.next_poll is not None:
+            left = (datetime.fromisoformat(self.next_poll) - now).total_seconds()
+        if left > 0:
+            seat.first_after(left, age=left / 2)
+        elif now < terms.deadline:
+            # Whoever comes late is served what others got meanwhile; but not in the last look of all.
+            seat.first_after(0.0, age=terms.interval)
+
+    async def _look(self, wait: Wait, listing: Answer, seat: Seat) -> dict[str, Any] | None:
+        """Judge a listing; return the event if the wait is over, or plan the next listing."""
         register = Register.of_this_loop()
-        wait_began()
-        try:
-            with register.seat(self._aws_parameters, terms.source) as feed:
-                asker = _Asker(terms, feed, register, self._aws_parameters, self.next_poll)
-                while True:
-                    step = await drive_async(wait.poll(_now), asker.answer)
-                    _tell(wait)
-                    if not isinstance(step, Again):
-                        # For a link to the console, where no worker has had the task yet.
-                        region = register.region_of(self._aws_parameters) if self.started_at is None else None
-                        return event_of(step, region=region)
-                    if step.overdue:
-                        count_overdue(len(step.overdue))
-                        if terms.on_overdue == "notify":
-                            return overdue_event_of(step, started_at=terms.started_at, seen=wait.seen())
-                    asker.again_after(step.delay)
-        finally:
-            wait_ended()
+
+        async def answer(call: Call) -> Any:
+            if call == wait.terms.source:
+                return listing.open()
+            return await register.ask_now(self._aws_parameters, call)
+
+        step = await drive_async(wait.poll(_now), answer)
+        for news in wait.take_news():
+            log.log(news.level, "%s", news.text)
+        if not isinstance(step, Again):
+            # For a link to the console, where no worker has had the task yet.
+            region = register.region_of(self._aws_parameters) if self.started_at is None else None
+            return event_of(step, region=region)
+        if step.overdue:
+            count_overdue(len(step.overdue))
+            if wait.terms.on_overdue == "notify":
+                return overdue_event_of(step, started_at=wait.terms.started_at, seen=wait.seen())
+        # The last listing is exactly at the deadline.
+        left = (wait.terms.deadline - _now()).total_seconds()
+        seat.again_after(step.delay, exactly=step.delay >= left)
+        return None
 
     def _terms(self) -> Terms:
-        return Terms(
-            source=self._source(),
-            target_state=self.target_state,
-            job_ids=self.job_ids,
-            min_jobs=self.min_jobs,
-            ignore_cancelled=self.ignore_cancelled,
-            started_at=self._began_at(),
-            timeout=self.timeout,
-            interval=self.poke_interval,
-            exponential_backoff=self.exponential_backoff,
-            max_wait=self.max_wait,
-            max_blind_time=self.max_blind_time,
-            max_days_in_state=self.max_days_in_state,
-            on_overdue=self.on_overdue,
-            silent_fail=self.silent_fail,
-            shortest_delay=1.0,
-            patience=_PATIENCE.total_seconds() if self.started_at is None else 0.0,
-        )
+        try:
+            return Terms(
+                source=self._source(),
+                target_state=self.target_state,
+                job_ids=self.job_ids,
+                min_jobs=self.min_jobs,
+                ignore_cancelled=self.ignore_cancelled,
+                started_at=self._began_at(),
+                timeout=self.timeout,
+                interval=self.poke_interval,
+                exponential_backoff=self.exponential_backoff,
+                max_wait=self.max_wait,
+                max_blind_time=self.max_blind_time,
+                max_days_in_state=self.max_days_in_state,
+                on_overdue=self.on_overdue,
+                silent_fail=self.silent_fail,
+                shortest_delay=1.0,
+                patience=_PATIENCE.total_seconds() if self.started_at is None else 0.0,
+            )
+        except ValueError as error:
+            raise _BadTermsError(str(error)) from error
 
     def _began_at(self) -> datetime:
         if self.started_at is not None:
@@ -203,58 +233,3 @@ class SnowballTrigger(BaseTrigger):
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _tell(wait: Wait) -> None:
-    for news in wait.take_news():
-        log.log(news.level, "%s", news.text)
-
-
-class _Asker:
-    """Answers what a wait asks for: its own listing in its own time, anything else at once."""
-
-    def __init__(
-        self,
-        terms: Terms,
-        feed: Feed,
-        register: Register,
-        parameters: dict[str, Any],
-        next_poll: str | None,
-    ) -> None:
-        self._terms = terms
-        self._feed = feed
-        self._register = register
-        self._parameters = parameters
-        self._loop = asyncio.get_running_loop()
-        left = 0.0
-        if next_poll is not None:
-            left = max((datetime.fromisoformat(next_poll) - _now()).total_seconds(), 0.0)
-        # When the next listing is due, on the event loop's clock, and from when on one would do.
-        self._due = self._loop.time() + left
-        # Whoever comes late is served what others got meanwhile, unless this is the last look of all.
-        late = 0.0 if _now() >= terms.deadline else terms.interval
-        self._earliest = self._due - (left / 2 if left else late)
-        self._asked_at = self._due
-
-    async def answer(self, call: Call) -> Any:
-        """
-        Return the answer to a call.
-
-        :raises RequestError: for any error, told apart.
-        """
-        if call == self._terms.source:
-            answer = await self._feed.ask(due=self._due, earliest=self._earliest)
-            self._asked_at = answer.asked_at
-            return answer.open()
-        now = self._loop.time()
-        with self._register.seat(self._parameters, call) as feed:
-            return (await feed.ask(due=now, earliest=now)).open()
-
-    def again_after(self, delay: float) -> None:
-        """Plan the next listing, ``delay`` seconds after the last one or exactly at the deadline."""
-        now = self._loop.time()
-        left = (self._terms.deadline - _now()).total_seconds()
-        # From when the last poll began: then waits that share it are due together for the next.
-        self._due = now + delay if delay >= left else max(self._asked_at + delay * self._feed.stretch, now)
-        # Another's poll is as good as one's own once half of the delay is over.
-        self._earliest = self._due - (self._due - now) / 2

@@ -166,6 +166,7 @@ def _build(hook: SnowballHook, cap: RateCap) -> None:
     try:
         with _BUILDING:
             hook.before_each_request(cap)
+        hook.forget_models()
     except Exception as error:
         raise _classified(error) from error
 

@@ -28,7 +28,7 @@ _JITTER = 0.1
 DEFAULT_CALLS_PER_SECOND = 20.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """
     What a poll brought.
@@ -51,11 +51,55 @@ class Answer:
         return self.reply
 
 
-@dataclass(eq=False, slots=True)
-class _Ask:
-    due: float
-    earliest: float
-    future: asyncio.Future[Answer]
+class Seat:
+    """
+    One who takes part in a feed, until it leaves: when its next answer is due, and who waits for it.
+
+    A class with slots, and a future, not a coroutine, to wait for: ten thousand waits hold one each,
+    and the more objects they are made of, the longer the event loop stands still while Python
+    collects its garbage.
+    """
+
+    __slots__ = ("_asked_at", "_feed", "_future", "due", "earliest")
+
+    _future: asyncio.Future[Answer]
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self.first_after(0.0)
+
+    def first_after(self, delay: float, age: float = 0.0) -> None:
+        """Plan the first answer, in ``delay`` seconds; it may be ``age`` seconds old by then."""
+        self.due = self._asked_at = self._feed.now() + delay
+        self.earliest = self.due - age
+
+    def again_after(self, delay: float, *, exactly: bool = False) -> None:
+        """Plan the next answer: ``delay`` seconds after the last one was asked for, or exactly from now."""
+        now = self._feed.now()
+        # From when the last poll began: then waits that share it are due together for the next.
+        self.due = now + delay if exactly else max(self._asked_at + delay * self._feed.stretch, now)
+        # Another's poll is as good as one's own once half of the delay is over.
+        self.earliest = self.due - (self.due - now) / 2
+
+    def answer(self) -> asyncio.Future[Answer]:
+        """
+        Return the answer to come, of a poll that begins at ``earliest`` or later; at ``due``, poll for it.
+
+        Asking ahead is what lets waits share: who is due first polls for all whose ``earliest`` has come.
+        """
+        self._future = asyncio.get_running_loop().create_future()
+        self._feed.ask(self)
+        return self._future
+
+    def take(self, answer: Answer) -> None:
+        """Take the answer in, unless whoever waited for it has gone."""
+        self._asked_at = answer.asked_at
+        if not self._future.done():
+            self._future.set_result(answer)
+
+    def leave(self) -> None:
+        """Take part no more. The last to leave closes the feed, and its client after the last feed."""
+        self._feed.leave(self)
 
 
 class Feed:
@@ -64,44 +108,49 @@ class Feed:
 
     All times are those of the event loop's clock.
 
-    ``seats`` is how many take part; ``stretch`` is by what the delay until the next poll is multiplied.
+    ``stretch`` is by what the delay until the next poll is multiplied.
 
-    :param make: makes the call; raises RequestError.
+    :param client: makes the call, and is told when the last seat was left.
     """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
+    def __init__(self, client: _Client, call: Call) -> None:
+        self._client = client
+        self._call = call
         self._loop = asyncio.get_running_loop()
-        self._asks: dict[_Ask, None] = {}
+        self._seats = 0
+        self._asking: dict[Seat, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._poll: asyncio.Task[None] | None = None
         self._last: Answer | None = None
         self.stretch = 1.0
-        self.seats = 0
 
-    async def ask(self, *, due: float, earliest: float) -> Answer:
-        """
-        Wait for an answer whose poll began at ``earliest`` or later; at ``due``, poll for it.
+    def now(self) -> float:
+        """Return the time."""
+        return self._loop.time()
 
-        Asking ahead is what lets waits share: who is due first polls for all whose ``earliest`` has come.
-        """
-        if self._last is not None and self._last.asked_at >= earliest:
-            return self._last
-        ask = _Ask(due, earliest, self._loop.create_future())
-        self._asks[ask] = None
-        self._plan(due)
-        try:
-            return await ask.future
-        finally:
-            self._asks.pop(ask, None)
-            if not self._asks:
-                self._unplan()
+    def seat(self) -> Seat:
+        """Return a seat, to be left in the end."""
+        self._seats += 1
+        return Seat(self)
 
-    def close(self) -> None:
-        """Stop polling at once."""
-        self._unplan()
-        if self._poll is not None:
-            self._poll.cancel()
+    def ask(self, seat: Seat) -> None:
+        """Answer a seat: at once if there is a fresh answer, else as soon as there is one."""
+        if self._last is not None and self._last.asked_at >= seat.earliest:
+            seat.take(self._last)
+        else:
+            self._asking[seat] = None
+            self._plan(seat.due)
+
+    def leave(self, seat: Seat) -> None:
+        """Take a seat back."""
+        self._asking.pop(seat, None)
+        self._seats -= 1
+        if not self._asking:
+            self._unplan()
+        if not self._seats:
+            if self._poll is not None:
+                self._poll.cancel()
+            self._client.drop(self._call)
 
     def _plan(self, due: float) -> None:
         if self._poll is not None or (self._timer is not None and self._timer.when() <= due):
@@ -125,21 +174,22 @@ class Feed:
         if answer.error is None:
             self._last = answer
         told = 0
-        for ask in list(self._asks):
-            if ask.earliest > answer.asked_at or ask.future.done():
+        for seat in list(self._asking):
+            if seat not in self._asking or seat.earliest > answer.asked_at:
                 continue
-            ask.future.set_result(answer)
+            del self._asking[seat]
+            seat.take(answer)
             told += 1
             if told % _TOLD_AT_ONCE == 0:
                 await asyncio.sleep(0)
         self._poll = None
-        if waiting := [ask.due for ask in self._asks if not ask.future.done()]:
-            self._plan(min(waiting))
+        if self._asking:
+            self._plan(min(seat.due for seat in self._asking))
 
     async def _answer(self) -> Answer:
         asked_at = self._loop.time()
         try:
-            return Answer(asked_at, reply=await self._make())
+            return Answer(asked_at, reply=await self._client.shared.call(self._call))
         except RequestError as error:
             return Answer(asked_at, error=error)
         except Exception as error:
@@ -151,17 +201,29 @@ class Feed:
 
 
 class _Client:
-    """A shared client, and the feeds that it makes calls for."""
+    """
+    A shared client, and the feeds that it makes calls for.
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
+    :param on_idle: called when the last feed was closed.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], on_idle: Callable[[], None]) -> None:
         self.shared = SharedClient(parameters, calls_per_second=_calls_per_second())
-        self.feeds: dict[Call, Feed] = {}
+        self._on_idle = on_idle
+        self._feeds: dict[Call, Feed] = {}
 
     def feed(self, call: Call) -> Feed:
         """Return the feed of a call, a new one if there is none."""
-        if call not in self.feeds:
-            self.feeds[call] = Feed(lambda: self.shared.call(call))
-        return self.feeds[call]
+        if call not in self._feeds:
+            self._feeds[call] = Feed(self, call)
+        return self._feeds[call]
+
+    def drop(self, call: Call) -> None:
+        """Let go of a feed that nobody takes part in."""
+        del self._feeds[call]
+        if not self._feeds:
+            self.shared.close()
+            self._on_idle()
 
 
 class Register:
@@ -177,55 +239,34 @@ class Register:
 
     def seat(self, parameters: Mapping[str, Any], call: Call) -> Seat:
         """
-        Return a seat in the feed of a call.
+        Return a seat in the feed of a call, to be left in the end.
 
         :param parameters: the four AWS parameters. Nothing is shared across different ones.
         """
-        return Seat(self._clients, parameters, call)
+        who = _who(parameters)
+        if who not in self._clients:
+            self._clients[who] = _Client(parameters, lambda: self._drop(who))
+        return self._clients[who].feed(call).seat()
+
+    async def ask_now(self, parameters: Mapping[str, Any], call: Call) -> Any:
+        """
+        Make a call at once, or share one that others make.
+
+        :raises RequestError: for any error, told apart.
+        """
+        seat = self.seat(parameters, call)
+        try:
+            return (await seat.answer()).open()
+        finally:
+            seat.leave()
 
     def region_of(self, parameters: Mapping[str, Any]) -> str | None:
         """Return the region that a client in use asks, None as long as it is not known."""
         client = self._clients.get(_who(parameters))
         return None if client is None else client.shared.region
 
-
-class Seat:
-    """
-    One who takes part in a feed, for as long as this context manager is entered.
-
-    The last to leave closes the feed, and its client after the last feed.
-
-    A class with slots, not a generator: ten thousand waits hold one each, and the more objects they
-    are made of, the longer the event loop stands still while Python collects its garbage.
-    """
-
-    __slots__ = ("_call", "_clients", "_feed", "_parameters", "_who")
-
-    def __init__(self, clients: dict[str, _Client], parameters: Mapping[str, Any], call: Call) -> None:
-        self._clients = clients
-        self._parameters = parameters
-        self._call = call
-        self._who = _who(parameters)
-
-    def __enter__(self) -> Feed:
-        """Take the seat."""
-        if self._who not in self._clients:
-            self._clients[self._who] = _Client(self._parameters)
-        self._feed = self._clients[self._who].feed(self._call)
-        self._feed.seats += 1
-        return self._feed
-
-    def __exit__(self, *_: object) -> None:
-        """Leave it."""
-        self._feed.seats -= 1
-        if self._feed.seats:
-            return
-        client = self._clients[self._who]
-        self._feed.close()
-        del client.feeds[self._call]
-        if not client.feeds:
-            client.shared.close()
-            del self._clients[self._who]
+    def _drop(self, who: str) -> None:
+        del self._clients[who]
 
 
 def _who(parameters: Mapping[str, Any]) -> str:

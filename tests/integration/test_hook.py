@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -65,6 +66,21 @@ def hook_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SnowballHook]:
 
 def ids(jobs: Sequence[Any]) -> list[str]:
     return [entry["JobId"] for entry in jobs]
+
+
+class TestModels:
+    def test_what_botocore_read_is_let_go_of(self, hook_of: Callable[..., SnowballHook]) -> None:
+        with Pages(page(job(1, "New"), token="a"), page(job(2, "New"))) as server:
+            hook = hook_of(server)
+            assert len(hook.list_cluster_jobs(CLUSTER)) == 2
+            gc.collect()
+            before = len(gc.get_objects())
+            hook.forget_models()
+            gc.collect()
+            assert before - len(gc.get_objects()) > 10_000
+            # As before: what is needed is read again.
+            server.requests.clear()
+            assert len(hook.list_cluster_jobs(CLUSTER)) == 2
 
 
 class TestPages:

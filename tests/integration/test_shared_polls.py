@@ -142,6 +142,20 @@ async def test_nothing_is_left_of_waits_that_ended_or_were_cancelled(fleet: Flee
     assert asyncio.all_tasks() == before
 
 
+async def test_a_wait_between_two_polls_is_few_objects(fleet: FleetServer) -> None:
+    # The more there are, the longer Python's garbage collection stops the event loop of ten thousand.
+    async def objects(waits: int) -> int:
+        async with running(*(wait_for(poke_interval=600.0) for _ in range(waits))):
+            await polled(fleet, 1)
+            gc.collect()
+            return len(gc.get_objects())
+
+    few = await objects(100)
+    many = await objects(300)
+    # A dozen of these are the test's and asyncio's: a task, its coroutines, context, future, ...
+    assert (many - few) / 200 <= 20
+
+
 async def test_one_that_is_cancelled_takes_nothing_from_the_others(fleet: FleetServer) -> None:
     async with running(*(wait_for(poke_interval=1.0) for _ in range(3))) as tasks:
         await asyncio.sleep(0.5)

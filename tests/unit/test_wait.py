@@ -540,7 +540,7 @@ class TestNews:
         wait = Wait(terms(), now=START)
         drive(wait.poll(Clock()), lambda _: NEW)
         assert len(wait.take_news()) == 1
-        assert wait.take_news() == []
+        assert wait.take_news() == ()
 
 
 class TestAskingForTheCluster:
