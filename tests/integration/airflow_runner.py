@@ -8,9 +8,18 @@ import operator
 import shutil
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from airflow.listeners import hookimpl
+
+try:
+    from airflow.sdk.listener import get_listener_manager
+except ImportError:  # before 3.2
+    from airflow.listeners.listener import get_listener_manager
 
 SCENARIO_DAG = Path(__file__).with_name("scenario_dag.py")
 
@@ -27,7 +36,7 @@ class Outcome:
     """
     How a task ended.
 
-    :param errors: class name and text of each exception that a failure or retry callback saw.
+    :param errors: class name and text of each exception that failed a try.
     """
 
     state: str
@@ -43,11 +52,34 @@ def run_sensor(airflow_home: Path, arguments: dict[str, Any]) -> Outcome:
     shutil.copy(SCENARIO_DAG, dag_file)
     dag_file.with_suffix(".json").write_text(json.dumps({"dag_id": dag_id, "arguments": arguments}))
     try:
-        run = _load(dag_file).test()
-        return _read(dag_id, run.run_id, dag_file.with_suffix(".errors"))
+        with _failures() as failures:
+            run = _load(dag_file).test()
+        return _read(dag_id, run.run_id, failures)
     finally:
         for file in dag_file.parent.glob(f"{dag_id}.*"):
             file.unlink()
+
+
+class _Failures:
+    """A listener: in 3.1 and 3.2, ``dag.test()`` tells the callbacks of a task no exception."""
+
+    def __init__(self) -> None:
+        self.errors: list[tuple[str, str]] = []
+
+    @hookimpl
+    def on_task_instance_failed(self, error: object) -> None:
+        self.errors.append((type(error).__name__, str(error)))
+
+
+@contextmanager
+def _failures() -> Iterator[_Failures]:
+    """Note each failure of a task."""
+    listener, manager = _Failures(), get_listener_manager()
+    manager.add_listener(listener)
+    try:
+        yield listener
+    finally:
+        manager.pm.unregister(listener)
 
 
 @dataclass(frozen=True)
@@ -131,7 +163,7 @@ def _load(dag_file: Path) -> Any:
     return module.dag
 
 
-def _read(dag_id: str, run_id: str, errors: Path) -> Outcome:
+def _read(dag_id: str, run_id: str, failures: _Failures) -> Outcome:
     from airflow.models.taskinstance import TaskInstance
     from airflow.utils.session import create_session
 
@@ -140,10 +172,9 @@ def _read(dag_id: str, run_id: str, errors: Path) -> Outcome:
         ti = session.query(TaskInstance).filter_by(dag_id=dag_id, run_id=run_id, task_id="wait").one()
         row = session.query(model).filter_by(dag_id=dag_id, run_id=run_id, key="return_value").one_or_none()
         xcom = None if row is None else decoded(row)
-        noted = errors.read_text().splitlines() if errors.exists() else []
         return Outcome(
             state=_text(ti.state),
             try_number=ti.try_number,
             xcom=xcom,
-            errors=[(name, text) for name, text in map(json.loads, noted)],
+            errors=failures.errors,
         )

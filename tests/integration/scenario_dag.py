@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 try:
     from airflow.sdk import DAG
@@ -21,18 +20,10 @@ if "execution_timeout" in _ARGUMENTS:
     _ARGUMENTS["execution_timeout"] = timedelta(seconds=_ARGUMENTS["execution_timeout"])
 
 
-def _note(context: Any) -> None:
-    error = context.get("exception")
-    with _HERE.with_suffix(".errors").open("a") as errors:
-        errors.write(json.dumps([type(error).__name__, str(error)]) + "\n")
-
-
 with DAG(dag_id=_SPEC["dag_id"], schedule=None, start_date=datetime(2026, 1, 1)) as dag:
     (ClusterJobsSensor if "cluster_id" in _ARGUMENTS else JobsSensor)(
         task_id="wait",
         retries=1,
         retry_delay=timedelta(0),
-        on_failure_callback=_note,
-        on_retry_callback=_note,
         **_ARGUMENTS,
     )
