@@ -76,9 +76,11 @@ class Sightings:
         self._since: dict[str, datetime] = {}
         self._told: dict[str, datetime] = {}
         for name, times in self._by_name().items():
-            for key, value in (memory or {}).items():
-                if key.startswith(name):
-                    times[key.removeprefix(name)] = datetime.fromisoformat(value)
+            for text, value in (memory or {}).items():
+                key = text.removeprefix(name)
+                # What is not of a job and its state, a later version has left there.
+                if key != text and " " in key:
+                    times[key] = datetime.fromisoformat(value)
 
     def _by_name(self) -> dict[str, dict[str, datetime]]:
         return {"since ": self._since, "told ": self._told}

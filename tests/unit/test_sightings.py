@@ -57,7 +57,8 @@ class TestOverdue:
         assert overdue(third, [NEW], START + 3 * DAY) == []
 
     def test_memory_of_other_things_is_left_alone(self) -> None:
-        assert Sightings(None, {"heard_at": START.isoformat(), "try_number": "x"}).memory() == {}
+        others = {"heard_at": START.isoformat(), "try_number": "x", "since J1": "x"}
+        assert Sightings(None, others).memory() == {}
 
     def test_a_job_without_an_id_is_followed_across_processes_too(self) -> None:
         nameless = [Job("a job without an id", "New")]
