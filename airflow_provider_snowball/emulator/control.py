@@ -208,7 +208,7 @@ def _described(backend: SnowballBackend, job: Job) -> dict[str, Any]:
     now = snowball_clock.now()
     return {
         "job_id": job.job_id,
-        "cluster_id": job.cluster.cluster_id if job.cluster else None,
+        "cluster_id": job.cluster_id,
         "account": backend.account_id,
         "region": backend.region_name,
         "state": job.state(now),

@@ -10,16 +10,13 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..lifecycle import PATHS, JobState, JobType, is_at_or_past
 from .cargo import Cargo
 from .links import FAILURE_LOG, REPORT, SUCCESS_LOG, Links
 from .plan import FOREVER, Plan, usual_seconds
-from .shipping import ReturnLabel, device_id, shipping_details
-
-if TYPE_CHECKING:
-    from .clusters import Cluster
+from .shipping import ReturnLabel, device_id, shipments
 
 __all__ = ["Job", "MainJob", "Transition", "given"]
 
@@ -63,6 +60,7 @@ class Job:
     :param created: what the wall clock said when it was ordered.
     :param listed_at: the simulated second from which on listings have it.
     :param usual: the plan that was made for it.
+    :param cluster_id: the cluster whose node it is.
     :param main: the export whose part it is.
     :param after: the part of the same export that must be on its way back before this one ships.
     """
@@ -76,7 +74,7 @@ class Job:
     usual: Plan
     cargo: Cargo
     description: str | None = None
-    cluster: Cluster | None = None
+    cluster_id: str | None = None
     main: MainJob | None = None
     after: Job | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -217,12 +215,16 @@ class Job:
             SnowballType=self.snowball_type,
             CreationDate=self.created,
             Description=self.description,
-            ShippingDetails=shipping_details(self, option, now) or None,
+            ShippingDetails=self._shipping(option, now) or None,
             DataTransferProgress=self._progress(now),
             JobLogInfo=self._logs(now, links),
-            ClusterId=self.cluster.cluster_id if self.cluster else None,
+            ClusterId=self.cluster_id,
             SnowballId=device_id(self.job_id) if prepared else None,
         )
+
+    def _shipping(self, option: str | None, now: float) -> dict[str, Any]:
+        shipped = shipments(self.job_id, self.job_type, self.state(now)) if self.has_device else {}
+        return given(ShippingOption=option) | shipped
 
     def _progress(self, now: float) -> dict[str, int] | None:
         if self.state(now) != JobState.IN_PROGRESS or not self.has_device:

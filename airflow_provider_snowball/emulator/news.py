@@ -103,11 +103,11 @@ class Newsroom:
 
 def _tell(news: Transition) -> None:
     if news.previous is not None:
-        cluster = news.job.cluster
+        cluster_id = news.job.cluster_id
         log.info(
             "%s%s: %s -> %s (day %.1f)",
             news.job.job_id,
-            f" of {cluster.cluster_id}" if cluster else "",
+            f" of {cluster_id}" if cluster_id else "",
             news.previous,
             news.state,
             (news.at - news.job.created_at) / 86400,

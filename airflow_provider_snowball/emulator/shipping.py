@@ -5,14 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
-from ..lifecycle import JobState
+from ..lifecycle import JobState, JobType, is_at_or_past
 
-if TYPE_CHECKING:
-    from .jobs import Job
-
-__all__ = ["ReturnLabel", "device_id", "shipping_details", "tracking_number"]
+__all__ = ["ReturnLabel", "device_id", "shipments", "tracking_number"]
 
 #: Simulated seconds until a label that was asked for is there, and for which it is valid then.
 LABEL_TAKES = 600.0
@@ -51,16 +47,14 @@ class ReturnLabel:
         return now >= self.requested_at + LABEL_TAKES + LABEL_LASTS.total_seconds()
 
 
-def shipping_details(job: Job, option: str | None, now: float) -> dict[str, Any]:
-    """Return a ShippingDetails: each shipment from when there is one."""
-    details: dict[str, Any] = {} if option is None else {"ShippingOption": option}
-    if job.has_device:
-        for member, statuses in (("OutboundShipment", _OUTBOUND), ("InboundShipment", _INBOUND)):
-            status = next((status for state, status in statuses if job.has_reached(state, now)), None)
-            if status is not None:
-                number = tracking_number(job.job_id, member)
-                details[member] = {"Status": status, "TrackingNumber": number}
-    return details
+def shipments(job_id: str, job_type: JobType, state: str) -> dict[str, dict[str, str]]:
+    """Return the shipments of a ShippingDetails, each from when there is one."""
+    found = {}
+    for member, statuses in (("OutboundShipment", _OUTBOUND), ("InboundShipment", _INBOUND)):
+        status = next((status for since, status in statuses if is_at_or_past(state, since, job_type)), None)
+        if status is not None:
+            found[member] = {"Status": status, "TrackingNumber": tracking_number(job_id, member)}
+    return found
 
 
 def tracking_number(job_id: str, shipment: str) -> str:

@@ -148,7 +148,7 @@ class Store:
                 cluster.snowball_type,
                 description,
                 dict(cluster.details),
-                cluster=cluster,
+                cluster_id=cluster.cluster_id,
                 listed_at=now + lag,
             )
             cluster.jobs.append(job)
@@ -169,7 +169,7 @@ class Store:
         description: str | None,
         details: dict[str, Any],
         *,
-        cluster: Cluster | None = None,
+        cluster_id: str | None = None,
         listed_at: float | None = None,
     ) -> Job:
         # The n-th job of a backend takes as long in every run: what was rehearsed can be repeated.
@@ -189,7 +189,7 @@ class Store:
             usual=Plan(steps),
             cargo=Cargo.usual(details, seed),
             description=description,
-            cluster=cluster,
+            cluster_id=cluster_id,
             details=details,
         )
         self.jobs[job.job_id] = job
