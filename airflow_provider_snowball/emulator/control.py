@@ -19,7 +19,7 @@ from . import links
 from .clusters import Cluster
 from .documents import fetch
 from .jobs import Job
-from .models import SnowballBackend, all_backends, newsroom, snowball_clock
+from .models import SnowballBackend, all_backends, announcer, snowball_clock
 from .responses import RESET_HEADER
 from .store import snowball_faults
 
@@ -87,7 +87,7 @@ def _respond(request: Request) -> Response:
         if request.method == "POST":
             values = {**values, "body": _body(request)}
         status, answer = 200, _HANDLERS[endpoint](**values)
-        newsroom.tell()
+        announcer.announce()
     except HTTPException as error:
         status, answer = error.code or 500, {"error": error.description}
     except ServiceException as error:

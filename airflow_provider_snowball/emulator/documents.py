@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
 from . import links
-from .cargo import CargoObject
 from .credentials import manifest
+from .device_contents import DeviceObject
 from .jobs import Job
 from .models import all_backends, snowball_clock
 from .pdf import page_of
@@ -70,7 +70,7 @@ def _error(code: str) -> Answer:
 
 
 def _report(job: Job) -> bytes:
-    every, moved, failed = job.cargo.objects, job.cargo.succeeded, job.cargo.failed
+    every, moved, failed = job.contents.objects, job.contents.succeeded, job.contents.failed
     lines = [
         "AWS Snowball job completion report (local emulator)",
         "",
@@ -84,7 +84,7 @@ def _report(job: Job) -> bytes:
     return page_of(lines)
 
 
-def _size(objects: Sequence[CargoObject]) -> int:
+def _size(objects: Sequence[DeviceObject]) -> int:
     return sum(each.size for each in objects)
 
 
@@ -99,8 +99,8 @@ _CSV = "text/csv; charset=utf-8"
 _PDF = "application/pdf"
 _KINDS: dict[str, tuple[str, Callable[[Job], bytes]]] = {
     links.REPORT: (_PDF, _report),
-    links.SUCCESS_LOG: (_CSV, lambda job: job.cargo.success_log().encode()),
-    links.FAILURE_LOG: (_CSV, lambda job: job.cargo.failure_log().encode()),
+    links.SUCCESS_LOG: (_CSV, lambda job: job.contents.success_log().encode()),
+    links.FAILURE_LOG: (_CSV, lambda job: job.contents.failure_log().encode()),
     links.MANIFEST: ("application/octet-stream", lambda job: manifest(job.job_id)),
     links.RETURN_LABEL: (_PDF, _return_label),
 }

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ..lifecycle import PATHS, JobState, JobType, is_at_or_past
-from .cargo import Cargo
+from .device_contents import DeviceContents
 from .links import FAILURE_LOG, REPORT, SUCCESS_LOG, Links
 from .plan import FOREVER, Plan, usual_seconds
 from .shipping import ReturnLabel, device_id, shipments
@@ -72,7 +72,7 @@ class Job:
     created_at: float
     listed_at: float
     usual: Plan
-    cargo: Cargo
+    contents: DeviceContents
     description: str | None = None
     cluster_id: str | None = None
     main: MainJob | None = None
@@ -80,11 +80,11 @@ class Job:
     details: dict[str, Any] = field(default_factory=dict)
     return_label: ReturnLabel | None = None
     order: int = field(default_factory=lambda: next(_order))
-    #: The simulated second of the next transition that was not told yet.
+    #: The simulated second of the next transition that was not announced yet.
     due: float = field(init=False, default=FOREVER)
     # Replaced as a whole: a reader never sees a new plan with an old start.
     _walk: _Walk = field(init=False)
-    _told: int = field(init=False, default=0)
+    _announced: int = field(init=False, default=0)
 
     has_device = True
 
@@ -168,21 +168,21 @@ class Job:
                 return at
         return FOREVER
 
-    def news(self, now: float) -> list[Transition]:
-        """Return what was entered since the last call, oldest first: each transition once."""
+    def take_transitions(self, now: float) -> list[Transition]:
+        """Return the transitions since the last call, oldest first: each of them once."""
         journey = self.journey(now)
-        previous = journey[self._told - 1][1] if self._told else None
-        news = []
-        for at, state in journey[self._told :]:
-            news.append(Transition(self, at, previous, state))
+        previous = journey[self._announced - 1][1] if self._announced else None
+        transitions = []
+        for at, state in journey[self._announced :]:
+            transitions.append(Transition(self, at, previous, state))
             previous = state
-        self._told = len(journey)
-        return news
+        self._announced = len(journey)
+        return transitions
 
     def next_due(self) -> float:
-        """Return the simulated second of the next transition that was not told yet; FOREVER if none comes."""
+        """Return the simulated second of the next transition to be announced; FOREVER if none comes."""
         timeline = self.timeline()
-        return timeline[self._told][0] if self._told < len(timeline) else FOREVER
+        return timeline[self._announced][0] if self._announced < len(timeline) else FOREVER
 
     def has_reached(self, state: JobState, now: float) -> bool:
         """Tell whether the job is at or past ``state``."""
@@ -233,7 +233,7 @@ class Job:
         began = timeline[JobState.IN_PROGRESS.value]
         ends = min((at for at in timeline.values() if at > began), default=FOREVER)
         took = usual_seconds(JobState.IN_PROGRESS) if ends == FOREVER else ends - began
-        return self.cargo.progress(min((now - began) / took, 1.0))
+        return self.contents.progress(min((now - began) / took, 1.0))
 
     def _logs(self, now: float, links: Links) -> dict[str, str] | None:
         """

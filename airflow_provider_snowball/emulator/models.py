@@ -8,6 +8,7 @@ from moto.core.base_backend import BackendDict, BaseBackend, backend_lock
 from moto.moto_api._internal import mock_random as random
 
 from ..lifecycle import ClusterState, JobState, JobType
+from .announcer import Announcer
 from .clusters import CLUSTER_LIMIT, MINIMUM_QUORUM, Cluster
 from .credentials import unlock_code
 from .exceptions import (
@@ -22,13 +23,12 @@ from .exceptions import (
 )
 from .jobs import Job, MainJob, given
 from .links import MANIFEST, RETURN_LABEL, Links
-from .news import Newsroom
 from .pagination import page
 from .plan import DAY, Plan
 from .shipping import LABEL_LASTS, ReturnLabel
 from .store import Address, Store, in_listing_order, snowball_clock, snowball_faults
 
-__all__ = ["SnowballBackend", "all_backends", "newsroom", "snowball_backends", "snowball_clock"]
+__all__ = ["SnowballBackend", "all_backends", "announcer", "snowball_backends", "snowball_clock"]
 
 #: Simulated seconds until listings have a node that was ordered for a cluster that runs already.
 LISTING_LAG = 600.0
@@ -57,7 +57,7 @@ _NO_LOCAL_USE = ("STANDARD",)
 _US_REGIONS = ("us-east-", "us-west-")
 _US_NAMES = ("us", "usa", "united states", "united states of america")
 _CANCELLED = Plan([(JobState.CANCELLED, None)])
-#: What a customer can say of a shipment: the state of the job in which it is news, and the next.
+#: What a customer can say of a shipment: the state of the job in which it can be said, and the next.
 _SHIPMENTS = {
     "RECEIVED": (JobState.IN_TRANSIT_TO_CUSTOMER, JobState.WITH_CUSTOMER),
     "RETURNED": (JobState.WITH_CUSTOMER, JobState.IN_TRANSIT_TO_AWS),
@@ -80,8 +80,8 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         snowball_clock.reset()
 
     def announce(self) -> None:
-        """Tell at once what has happened."""
-        newsroom.tell()
+        """Announce at once what has happened."""
+        announcer.announce()
 
     def create_address(self, address: dict[str, Any]) -> str:
         """Store an address. In US regions one of another country is refused; elsewhere any will do."""
@@ -414,6 +414,6 @@ def all_backends() -> list[SnowballBackend]:
         return [backend for _, _, backend in snowball_backends.iter_backends()]
 
 
-#: Tells what happens to the jobs of all backends.
-newsroom = Newsroom(all_backends)
-snowball_clock.after_jump.append(newsroom.tell)
+#: Announces what happens to the jobs of all backends.
+announcer = Announcer(all_backends)
+snowball_clock.after_jump.append(announcer.announce)

@@ -20,7 +20,7 @@ from moto.core.utils import camelcase_to_underscores, get_service_model
 from .documents import Answer, fetch
 from .exceptions import InvalidNextTokenException
 from .faults import Fault
-from .models import SnowballBackend, newsroom, snowball_backends
+from .models import SnowballBackend, announcer, snowball_backends
 from .pagination import shifted
 from .store import snowball_faults
 from .validation import validate
@@ -104,11 +104,11 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
             if answer is not None:
                 return answer
         # What has happened so far, happened before the request; what it makes happen, at once.
-        newsroom.tell()
+        announcer.announce()
         try:
             return super().call_action()
         finally:
-            newsroom.tell()
+            announcer.announce()
 
     def _suffer(self, fault: Fault) -> Any:
         """Do what a fault does; return its answer if it gives one in place of the operation."""

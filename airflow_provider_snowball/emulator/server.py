@@ -52,7 +52,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from . import register
 from .clock import parse_speed
 from .control import ConnectionReset, with_control
-from .models import newsroom, snowball_clock
+from .models import announcer, snowball_clock
 from .store import snowball_faults
 
 __all__ = ["SnowballServer"]
@@ -123,7 +123,7 @@ class SnowballServer:
                 fd=listening.fileno(),
             )
         self.port = self._server.port
-        newsroom.watch()
+        announcer.watch()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -134,7 +134,7 @@ class SnowballServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        newsroom.unwatch()
+        announcer.unwatch()
         self._server = None
         BackendDict.reset()
         snowball_faults.clear()
@@ -163,7 +163,7 @@ class _QuietHandler(WSGIRequestHandler):
             socket.close(self.connection.detach())
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base class's names
-        """Keep requests at DEBUG: the news are the transitions."""
+        """Keep requests at DEBUG: what matters are the transitions."""
         log.debug("%s %s", self.address_string(), message % args)
 
 

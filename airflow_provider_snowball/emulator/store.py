@@ -18,14 +18,14 @@ from typing import Any
 from moto.moto_api._internal import mock_random as random
 
 from ..lifecycle import JobState, JobType
-from .agenda import Agenda
-from .cargo import Cargo, CargoObject, buckets_of
 from .clock import Clock
 from .clusters import Cluster
+from .device_contents import DeviceContents, DeviceObject, buckets_of
 from .exceptions import InvalidResourceException
 from .faults import Faults
 from .jobs import Job, MainJob, Transition
 from .plan import FOREVER, Plan, Step, cancelled, delayed, held, usual_plan
+from .transition_queue import TransitionQueue
 
 __all__ = ["Address", "Store", "in_listing_order", "snowball_clock", "snowball_faults"]
 
@@ -68,12 +68,12 @@ class Store:
         self.jobs: dict[str, Job] = {}
         # In the order in which they are listed, so that what is listed keeps its place.
         self._listed: list[Job] = []
-        self._agenda = Agenda()
+        self._transitions = TransitionQueue()
         #: Whether any job has named a topic to notify.
         self.has_topics = False
 
     def announce(self) -> None:
-        """Do what is to be done at once after something was steered: nothing, by itself."""
+        """Announce at once what came of something that was steered. A store by itself announces nothing."""
 
     @property
     def clock(self) -> Clock:
@@ -187,7 +187,7 @@ class Store:
             created_at=now,
             listed_at=now if listed_at is None else listed_at,
             usual=Plan(steps),
-            cargo=Cargo.usual(details, seed),
+            contents=DeviceContents.usual(details, seed),
             description=description,
             cluster_id=cluster_id,
             details=details,
@@ -195,16 +195,16 @@ class Store:
         self.jobs[job.job_id] = job
         self.note_topic(details)
         insort(self._listed, job, key=_place)
-        self._agenda.put(job)
+        self._transitions.put(job)
         return job
 
     def _split(self, main: MainJob, count: int, now: float) -> None:
         for part in main.parts:
             del self.jobs[part.job_id]
             self._listed.remove(part)
-            self._agenda.drop(part)
+            self._transitions.drop(part)
         parts: list[Job] = []
-        for cargo in main.cargo.split(count):
+        for contents in main.contents.split(count):
             part = self._add(
                 now,
                 Job,
@@ -216,7 +216,7 @@ class Store:
             )
             # The wall clock cannot tell yet when that will be.
             part.created = main.created
-            part.cargo, part.main, part.after = cargo, main, parts[-1] if parts else None
+            part.contents, part.main, part.after = contents, main, parts[-1] if parts else None
             parts.append(part)
         main.split(parts, now)
         self._changed(main)
@@ -230,7 +230,7 @@ class Store:
             # Its parts may be listed at another time now. Replaced, as others read it meanwhile.
             self._listed = sorted(self._listed, key=_place)
         for member in job.family:
-            self._agenda.put(member)
+            self._transitions.put(member)
 
     def note_topic(self, details: Mapping[str, Any]) -> None:
         """Note whether a job or cluster names a topic to notify."""
@@ -328,7 +328,7 @@ class Store:
         if wrong := [key for key, size in objects.items() if not isinstance(size, int) or size < 0]:
             raise ValueError(f"The size of an object is a number of bytes, which that of {wrong[0]} is not")
         bucket = buckets_of(job.details)[0]
-        self._load(job, Cargo.of(CargoObject(bucket, key, size) for key, size in objects.items()))
+        self._load(job, DeviceContents.of(DeviceObject(bucket, key, size) for key, size in objects.items()))
 
     def fail_objects(self, job_id: str, failed: int | Mapping[str, str]) -> None:
         """
@@ -340,14 +340,14 @@ class Store:
         :raises ValueError: if the device does not carry them.
         """
         job = self.job(job_id)
-        self._load(job, job.cargo.failing(failed))
+        self._load(job, job.contents.failing(failed))
 
-    def _load(self, job: Job, cargo: Cargo) -> None:
+    def _load(self, job: Job, contents: DeviceContents) -> None:
         with self._lock:
-            job.cargo = cargo
+            job.contents = contents
             if isinstance(job, MainJob):
-                for part, share in zip(job.parts, cargo.split(len(job.parts)), strict=True):
-                    part.cargo = share
+                for part, share in zip(job.parts, contents.split(len(job.parts)), strict=True):
+                    part.contents = share
 
     def set_parts(self, job_id: str, count: int) -> None:
         """
@@ -363,9 +363,9 @@ class Store:
             now = self.clock.now()
             if any(part.listed_at <= now for part in main.parts):
                 raise ValueError(f"The parts of {job_id} are listed already")
-            if not 1 <= count <= len(main.cargo.objects):
+            if not 1 <= count <= len(main.contents.objects):
                 raise ValueError(
-                    f"count must be from 1 to {len(main.cargo.objects)}, the objects; got {count}"
+                    f"count must be from 1 to {len(main.contents.objects)}, the objects; got {count}"
                 )
             self._split(main, count, now)
 
@@ -385,10 +385,10 @@ class Store:
             now = self.clock.now()
             return [self.add_node(cluster, now).job_id for _ in range(count)]
 
-    def news(self) -> list[Transition]:
+    def take_transitions(self) -> list[Transition]:
         """Return the transitions of all jobs since the last call, in the order in which they happened."""
         with self._lock:
-            return self._agenda.take(self.clock.now())
+            return self._transitions.take(self.clock.now())
 
 
 def in_listing_order(listings: Iterable[Iterable[Job]]) -> list[Job]:

@@ -222,20 +222,20 @@ def test_what_becomes_of_a_job_can_be_planned(client: Any) -> None:
     assert states_of(client, cluster_id)[0] == "Teleporting"
 
 
-def test_transitions_are_told_once_and_in_order(client: Any) -> None:
+def test_transitions_are_taken_once_and_in_order(client: Any) -> None:
     cluster_id = create_cluster(client, size=3)
     job_id = ids_of(client, cluster_id)[0]
     job = backend().jobs[job_id]
     now = snowball_clock.now()
-    # That it was created is told by the request itself.
-    assert job.news(now) == []
-    states = [t.state for t in job.news(now + 6 * 86400)]
+    # That it was created is announced by the request itself.
+    assert job.take_transitions(now) == []
+    states = [t.state for t in job.take_transitions(now + 6 * 86400)]
     assert states == [state.value for state in PATHS[JobType.LOCAL_USE][1:7]]
-    assert job.news(now + 6 * 86400) == []
+    assert job.take_transitions(now + 6 * 86400) == []
     snowball_clock.jump("6d")
     backend().set_plan(job_id, [("WithCustomer", 10), ("Complete", None)])
-    assert job.news(snowball_clock.now()) == []
-    (last,) = job.news(snowball_clock.now() + 10)
+    assert job.take_transitions(snowball_clock.now()) == []
+    (last,) = job.take_transitions(snowball_clock.now() + 10)
     assert (last.previous, last.state, last.at) == ("WithCustomer", "Complete", snowball_clock.now() + 10)
 
 

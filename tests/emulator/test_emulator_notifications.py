@@ -194,7 +194,7 @@ def test_topic_that_is_not_there(client: Any, caplog: pytest.LogCaptureFixture) 
 
 
 class TestSubscriberOverHttp:
-    """A subscriber that asks Snowball while it is told, as one that wakes up on a message does."""
+    """A subscriber that asks Snowball while it is notified, as one that wakes up on a message does."""
 
     @pytest.fixture
     def asks(self, client: Any) -> Iterator[tuple[str, list[Any]]]:
@@ -236,12 +236,12 @@ class TestSubscriberOverHttp:
 
 def test_watch_ends_with_the_jobs(client: Any, subscribed: Subscribed) -> None:
     create_job(client, "IMPORT", Notification=subscribed.notification())
-    assert "snowball-news" in {thread.name for thread in threading.enumerate()}
+    assert "snowball-announcer" in {thread.name for thread in threading.enumerate()}
     backend().reset()
     deadline = time.monotonic() + 5
     in_process = client.meta.endpoint_url.endswith("amazonaws.com")
     while in_process and time.monotonic() < deadline:
-        if "snowball-news" not in {thread.name for thread in threading.enumerate()}:
+        if "snowball-announcer" not in {thread.name for thread in threading.enumerate()}:
             return
         time.sleep(0.02)
     # The server's goes on, for its log.

@@ -70,25 +70,25 @@ def test_costs_do_not_grow_with_the_number_of_jobs() -> None:
             lambda: few.list_cluster_jobs(other_cluster),
         ),
         ("to describe a job", lambda: many.describe_job(job_id), lambda: few.describe_job(other_job)),
-        ("to see that nothing happened", many.news, few.news),
+        ("to see that nothing happened", many.take_transitions, few.take_transitions),
     ):
         assert fastest(with_many) < ROOM * fastest(with_few), what
 
 
 @pytest.mark.usefixtures("client")
-def test_telling_a_transition_costs_the_same_among_many() -> None:
+def test_taking_a_transition_costs_the_same_among_many() -> None:
     times = {}
     for region, clusters in (("eu-west-1", 10), ("eu-west-2", 1000)):
         one = backend(region)
         order(one, clusters)
         later = snowball_clock.now() + 60 * 86400
         began = time.perf_counter()
-        # Not by a jump: that would tell those of both regions, and log them.
-        news = one._agenda.take(later)
-        times[clusters] = (time.perf_counter() - began) / len(news)
-        # New was told when they were ordered; ten states come after it.
-        assert len(news) == 5 * 10 * clusters
-        assert [each.at for each in news] == sorted(each.at for each in news)
+        # Not by a jump: that would announce those of both regions, and log them.
+        transitions = one._transitions.take(later)
+        times[clusters] = (time.perf_counter() - began) / len(transitions)
+        # New was announced when they were ordered; ten states come after it.
+        assert len(transitions) == 5 * 10 * clusters
+        assert [each.at for each in transitions] == sorted(each.at for each in transitions)
     assert times[1000] < ROOM * times[10]
 
 

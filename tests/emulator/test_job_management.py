@@ -30,7 +30,7 @@ from snowball_calls import (
 )
 
 from airflow_provider_snowball.emulator import snowball_clock
-from airflow_provider_snowball.emulator.cargo import Cargo, CargoObject
+from airflow_provider_snowball.emulator.device_contents import DeviceContents, DeviceObject
 
 BUCKET = {"S3Resources": [{"BucketArn": "arn:aws:s3:::photos", "KeyRange": {"BeginMarker": "a"}}]}
 CHANGES: dict[str, Any] = {
@@ -828,7 +828,7 @@ def test_states_do_not_depend_on_who_looks(client: Any) -> None:
     for _ in range(10):
         snowball_clock.jump("2d")
         client.list_jobs()
-        seen.news()
+        seen.take_transitions()
         for cluster_id in seen.clusters:
             client.describe_cluster(ClusterId=cluster_id)
     journeys = [
@@ -873,14 +873,14 @@ def test_changes_that_cannot_be(client: Any, change: Callable[[str], None], mess
         backend().send_on(job_id)
 
 
-def test_cargo_progress_is_exact() -> None:
-    cargo = Cargo.of([CargoObject("b", "1", 100), CargoObject("b", "2", 300)])
-    assert cargo.progress(1.0) == {
+def test_progress_is_exact() -> None:
+    contents = DeviceContents.of([DeviceObject("b", "1", 100), DeviceObject("b", "2", 300)])
+    assert contents.progress(1.0) == {
         "BytesTransferred": 400, "ObjectsTransferred": 2, "TotalBytes": 400, "TotalObjects": 2,
     }  # fmt: skip
-    assert cargo.progress(0.05)["BytesTransferred"] == 0
-    assert cargo.progress(0.525)["ObjectsTransferred"] == 1
-    assert Cargo.of([]).progress(0.5)["TotalObjects"] == 0
+    assert contents.progress(0.05)["BytesTransferred"] == 0
+    assert contents.progress(0.525)["ObjectsTransferred"] == 1
+    assert DeviceContents.of([]).progress(0.5)["TotalObjects"] == 0
 
 
 def test_pdf_is_well_formed(client: Any) -> None:

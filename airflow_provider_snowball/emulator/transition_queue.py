@@ -1,4 +1,4 @@
-"""Which job changes next: so that telling what happened costs nothing while nothing does."""
+"""Which job changes next: so that looking for transitions costs nothing while there are none."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import heapq
 from .jobs import Job, Transition
 from .plan import FOREVER
 
-__all__ = ["Agenda"]
+__all__ = ["TransitionQueue"]
 
 
-class Agenda:
-    """The jobs of one backend by their next transition that was not told yet. Not safe by itself."""
+class TransitionQueue:
+    """The jobs of one backend by their next transition that was not announced yet. Not safe by itself."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Job]] = []
@@ -35,11 +35,11 @@ class Agenda:
 
     def take(self, now: float) -> list[Transition]:
         """Return each transition up to ``now`` once, in the order in which they happened."""
-        news: list[Transition] = []
+        transitions: list[Transition] = []
         while self._heap and self._heap[0][0] <= now:
             due, _, job = heapq.heappop(self._heap)
-            # An entry that a later one has replaced is no news.
+            # An entry that a later one has replaced says nothing.
             if job.due == due:
-                news += job.news(now)
+                transitions += job.take_transitions(now)
                 self.put(job)
-        return sorted(news, key=lambda transition: (transition.at, transition.job.order))
+        return sorted(transitions, key=lambda transition: (transition.at, transition.job.order))

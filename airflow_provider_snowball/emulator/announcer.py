@@ -1,5 +1,5 @@
 """
-What happens to jobs is told as it happens: logged, and published to the topics that jobs name.
+Transitions of jobs are announced as they happen: logged, and published to the topics that jobs name.
 
 States follow from the clock, whether anybody looks or not. So somebody has to look: each request
 does, each jump of the clock, and a thread while a server runs or a job names a topic.
@@ -17,7 +17,7 @@ from .jobs import Transition
 from .notifications import notify
 from .store import Store
 
-__all__ = ["Newsroom"]
+__all__ = ["Announcer"]
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 _INTERVAL = 0.05
 
 
-class Newsroom:
+class Announcer:
     """
-    Tells each transition of all stores once, in the order in which they happened.
+    Announces each transition of all stores once, in the order in which they happened.
 
     :param stores: returns those of every account and region.
     """
@@ -35,47 +35,47 @@ class Newsroom:
     def __init__(self, stores: Callable[[], Sequence[Store]]) -> None:
         self._stores = stores
         self._lock = threading.Lock()
-        self._queue: deque[Transition] = deque()
-        self._telling = False
+        self._waiting: deque[Transition] = deque()
+        self._announcing = False
         self._watchers = 0
         self._thread: threading.Thread | None = None
 
-    def tell(self) -> None:
+    def announce(self) -> None:
         """
-        Tell what has happened since the last call.
+        Announce what has happened since the last call.
 
-        If another thread is at it, that one tells this, too: waiting for it could be waiting for
-        oneself, as a subscriber may call Snowball while it is told.
+        If another thread is at it, that one announces this, too: waiting for it could be waiting
+        for oneself, as a subscriber may call Snowball while it is notified.
         """
         with self._lock:
             stores = self._stores()
-            news = [transition for store in stores for transition in store.news()]
-            self._queue.extend(sorted(news, key=lambda each: (each.at, each.job.order)))
+            transitions = [transition for store in stores for transition in store.take_transitions()]
+            self._waiting.extend(sorted(transitions, key=lambda each: (each.at, each.job.order)))
             self._keep_watch(stores)
-            if self._telling or not self._queue:
+            if self._announcing or not self._waiting:
                 return
-            self._telling = True
+            self._announcing = True
         try:
             while True:
                 with self._lock:
-                    if not self._queue:
-                        self._telling = False
+                    if not self._waiting:
+                        self._announcing = False
                         return
-                    transition = self._queue.popleft()
-                _tell(transition)
+                    transition = self._waiting.popleft()
+                _announce(transition)
         except BaseException:
             with self._lock:
-                self._telling = False
+                self._announcing = False
             raise
 
     def watch(self) -> None:
-        """Tell all transitions as they happen, until :meth:`unwatch` was called as often."""
+        """Announce all transitions as they happen, until :meth:`unwatch` was called as often."""
         with self._lock:
             self._watchers += 1
             self._keep_watch(())
 
     def unwatch(self) -> None:
-        """Tell them only while a job names a topic, or when something is called."""
+        """Announce them only while a job names a topic, or when something is called."""
         with self._lock:
             self._watchers -= 1
 
@@ -84,7 +84,7 @@ class Newsroom:
 
     def _keep_watch(self, stores: Iterable[Store]) -> None:
         if self._thread is None and self._is_needed(stores):
-            self._thread = threading.Thread(target=self._watch, name="snowball-news", daemon=True)
+            self._thread = threading.Thread(target=self._watch, name="snowball-announcer", daemon=True)
             self._thread.start()
 
     def _watch(self) -> None:
@@ -95,21 +95,21 @@ class Newsroom:
                     self._thread = None
                     return
             try:
-                self.tell()
+                self.announce()
             except Exception:
-                # Without this thread nothing would be told any more, and nobody would know.
-                log.exception("Cannot tell what happened to the jobs; going on")
+                # Without this thread nothing would be announced any more, and nobody would know.
+                log.exception("Cannot announce what happened to the jobs; going on")
 
 
-def _tell(news: Transition) -> None:
-    if news.previous is not None:
-        cluster_id = news.job.cluster_id
+def _announce(transition: Transition) -> None:
+    if transition.previous is not None:
+        cluster_id = transition.job.cluster_id
         log.info(
             "%s%s: %s -> %s (day %.1f)",
-            news.job.job_id,
+            transition.job.job_id,
             f" of {cluster_id}" if cluster_id else "",
-            news.previous,
-            news.state,
-            (news.at - news.job.created_at) / 86400,
+            transition.previous,
+            transition.state,
+            (transition.at - transition.job.created_at) / 86400,
         )
-    notify(news)
+    notify(transition)

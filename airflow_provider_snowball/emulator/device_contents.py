@@ -1,7 +1,7 @@
 """
 What a device carries: the objects that a job moves between the device and S3, and which of them fail.
 
-There is no device, so nothing is copied anywhere: cargo is what reports, logs and progress tell of.
+There is no device, so nothing is copied anywhere: its contents are what reports, logs and progress show.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import cached_property, partial
 from itertools import accumulate
 from typing import Any
 
-__all__ = ["Cargo", "CargoObject", "buckets_of"]
+__all__ = ["DeviceContents", "DeviceObject", "buckets_of"]
 
 _MIB = 2**20
 #: Why an object is not imported, unless a test says otherwise; AWS does not publish its words.
@@ -26,7 +26,7 @@ _LISTING = 0.05
 
 
 @dataclass(frozen=True)
-class CargoObject:
+class DeviceObject:
     """An object of ``size`` bytes; ``error`` says why it fails, None if it does not."""
 
     bucket: str
@@ -35,20 +35,20 @@ class CargoObject:
     error: str | None = None
 
 
-class Cargo:
+class DeviceContents:
     """The objects of one device, in the order in which they are transferred."""
 
-    def __init__(self, make: Callable[[], Iterable[CargoObject]]) -> None:
+    def __init__(self, make: Callable[[], Iterable[DeviceObject]]) -> None:
         self._make = make
 
     @classmethod
-    def of(cls, objects: Iterable[CargoObject]) -> Cargo:
-        """Return the cargo of these objects."""
+    def of(cls, objects: Iterable[DeviceObject]) -> DeviceContents:
+        """Return the contents of a device with these objects."""
         listed = tuple(objects)
         return cls(lambda: listed)
 
     @classmethod
-    def usual(cls, details: Mapping[str, Any], seed: object) -> Cargo:
+    def usual(cls, details: Mapping[str, Any], seed: object) -> DeviceContents:
         """
         Return a hundred objects for each bucket of a job; the same for the same seed.
 
@@ -57,21 +57,21 @@ class Cargo:
         return cls(lambda: _usual_objects(buckets_of(details), seed))
 
     @cached_property
-    def objects(self) -> Sequence[CargoObject]:
+    def objects(self) -> Sequence[DeviceObject]:
         """The objects. Made when they are first asked for: those of most jobs never are."""
         return tuple(self._make())
 
     @property
-    def failed(self) -> list[CargoObject]:
+    def failed(self) -> list[DeviceObject]:
         """The objects that fail."""
         return [each for each in self.objects if each.error is not None]
 
     @property
-    def succeeded(self) -> list[CargoObject]:
+    def succeeded(self) -> list[DeviceObject]:
         """The objects that do not."""
         return [each for each in self.objects if each.error is None]
 
-    def failing(self, failed: int | Mapping[str, str]) -> Cargo:
+    def failing(self, failed: int | Mapping[str, str]) -> DeviceContents:
         """
         Return the same objects, of which these fail and no others.
 
@@ -81,20 +81,20 @@ class Cargo:
         if isinstance(failed, Mapping):
             if unknown := sorted(set(failed) - {each.key for each in self.objects}):
                 raise ValueError(f"The device has no object {', '.join(unknown)}")
-            return Cargo.of(replace(each, error=failed.get(each.key)) for each in self.objects)
+            return DeviceContents.of(replace(each, error=failed.get(each.key)) for each in self.objects)
         if not 0 <= failed <= len(self.objects):
             raise ValueError(f"failed must be from 0 to {len(self.objects)}, as many objects; got {failed}")
         good = len(self.objects) - failed
-        return Cargo.of(
+        return DeviceContents.of(
             replace(each, error=_REASON if number >= good else None)
             for number, each in enumerate(self.objects)
         )
 
-    def split(self, count: int) -> list[Cargo]:
-        """Return the cargoes of ``count`` devices that carry these objects together."""
-        return [Cargo(partial(self._share, number, count)) for number in range(count)]
+    def split(self, count: int) -> list[DeviceContents]:
+        """Return the contents of ``count`` devices that carry these objects together."""
+        return [DeviceContents(partial(self._share, number, count)) for number in range(count)]
 
-    def _share(self, number: int, count: int) -> Sequence[CargoObject]:
+    def _share(self, number: int, count: int) -> Sequence[DeviceObject]:
         size, more = divmod(len(self.objects), count)
         start = number * size + min(number, more)
         return self.objects[start : start + size + (number < more)]
@@ -131,11 +131,11 @@ def buckets_of(details: Mapping[str, Any]) -> list[str]:
     return [arn.rpartition(":")[2] for arn in arns if arn] or ["no-bucket-was-named"]
 
 
-def _usual_objects(buckets: Sequence[str], seed: object) -> Iterable[CargoObject]:
-    dice = random.Random(f"cargo {seed}")  # noqa: S311 - sizes that differ, not a secret
+def _usual_objects(buckets: Sequence[str], seed: object) -> Iterable[DeviceObject]:
+    dice = random.Random(f"contents {seed}")  # noqa: S311 - sizes that differ, not a secret
     for bucket in buckets:
         for number in range(1, 101):
-            yield CargoObject(bucket, f"data/object-{number:04}.bin", dice.randrange(_MIB, 1024 * _MIB))
+            yield DeviceObject(bucket, f"data/object-{number:04}.bin", dice.randrange(_MIB, 1024 * _MIB))
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> str:
