@@ -31,22 +31,6 @@ _TARGET = "AWSIESnowballJobManagementService."
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-_ROUTES = Map(
-    [
-        Rule(f"{PREFIX}clock", methods=["GET"], endpoint="get_clock"),
-        Rule(f"{PREFIX}clock", methods=["POST"], endpoint="set_clock"),
-        Rule(f"{PREFIX}jobs", methods=["GET"], endpoint="get_jobs"),
-        Rule(f"{PREFIX}jobs/<job_id>", methods=["GET"], endpoint="get_job"),
-        Rule(f"{PREFIX}jobs/<job_id>", methods=["POST"], endpoint="set_job"),
-        Rule(f"{PREFIX}clusters", methods=["GET"], endpoint="get_clusters"),
-        Rule(f"{PREFIX}clusters/<cluster_id>/jobs", methods=["POST"], endpoint="add_jobs"),
-        Rule(f"{PREFIX}faults", methods=["GET"], endpoint="get_faults"),
-        Rule(f"{PREFIX}faults", methods=["POST"], endpoint="add_fault"),
-        Rule(f"{PREFIX}faults", methods=["DELETE"], endpoint="clear_faults"),
-        Rule(f"{PREFIX}faults/<int:number>", methods=["DELETE"], endpoint="remove_fault"),
-    ]
-)
-
 
 class ConnectionReset(ConnectionResetError):
     """Raised in place of an answer: a fault wants the connection reset."""
@@ -83,10 +67,10 @@ def with_control(app: Wsgi, snowball: Wsgi) -> Wsgi:
 
 def _respond(request: Request) -> Response:
     try:
-        endpoint, values = _ROUTES.bind_to_environ(request.environ).match()
+        handle, values = _ROUTES.bind_to_environ(request.environ).match()
         if request.method == "POST":
             values = {**values, "body": _body(request)}
-        status, answer = 200, _HANDLERS[endpoint](**values)
+        status, answer = 200, handle(**values)
         announcer.announce()
     except HTTPException as error:
         status, answer = error.code or 500, {"error": error.description}
@@ -230,16 +214,18 @@ JOB_CHANGES: dict[str, Callable[[SnowballBackend, str, Any], None]] = {
     "parts": lambda backend, job_id, count: backend.set_parts(job_id, count),
 }
 
-_HANDLERS: dict[str, Callable[..., dict[str, Any]]] = {
-    "get_clock": _get_clock,
-    "set_clock": _set_clock,
-    "get_jobs": _get_jobs,
-    "get_job": _get_job,
-    "set_job": _set_job,
-    "get_clusters": _get_clusters,
-    "add_jobs": _add_jobs,
-    "get_faults": _get_faults,
-    "add_fault": _add_fault,
-    "clear_faults": _clear_faults,
-    "remove_fault": _remove_fault,
-}
+_ROUTES = Map(
+    [
+        Rule(f"{PREFIX}clock", methods=["GET"], endpoint=_get_clock),
+        Rule(f"{PREFIX}clock", methods=["POST"], endpoint=_set_clock),
+        Rule(f"{PREFIX}jobs", methods=["GET"], endpoint=_get_jobs),
+        Rule(f"{PREFIX}jobs/<job_id>", methods=["GET"], endpoint=_get_job),
+        Rule(f"{PREFIX}jobs/<job_id>", methods=["POST"], endpoint=_set_job),
+        Rule(f"{PREFIX}clusters", methods=["GET"], endpoint=_get_clusters),
+        Rule(f"{PREFIX}clusters/<cluster_id>/jobs", methods=["POST"], endpoint=_add_jobs),
+        Rule(f"{PREFIX}faults", methods=["GET"], endpoint=_get_faults),
+        Rule(f"{PREFIX}faults", methods=["POST"], endpoint=_add_fault),
+        Rule(f"{PREFIX}faults", methods=["DELETE"], endpoint=_clear_faults),
+        Rule(f"{PREFIX}faults/<int:number>", methods=["DELETE"], endpoint=_remove_fault),
+    ]
+)
