@@ -31,6 +31,7 @@ from snowball_calls import (
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.device_contents import DeviceContents, DeviceObject
+from airflow_provider_snowball.emulator.pdf import page_of
 
 BUCKET = {"S3Resources": [{"BucketArn": "arn:aws:s3:::photos", "KeyRange": {"BeginMarker": "a"}}]}
 CHANGES: dict[str, Any] = {
@@ -883,19 +884,43 @@ def test_progress_is_exact() -> None:
     assert DeviceContents.of([]).progress(0.5)["TotalObjects"] == 0
 
 
-def test_pdf_is_well_formed(client: Any) -> None:
-    job_id = create_job(client, "IMPORT", Description="Ümläut ✓ \\ (1)")
-    backend().set_state(job_id, "Complete")
-    link = metadata(client, job_id)["JobLogInfo"]["JobCompletionReportURI"]
-    pdf = requests.get(link, timeout=5).content
+def text_of(pdf: bytes) -> list[str]:
+    """Return the lines of a page as a viewer finds them: by its table of objects."""
     assert pdf.startswith(b"%PDF-1.4\n")
     assert pdf.endswith(b"%%EOF\n")
-    start = int(pdf.rsplit(b"startxref\n", 1)[1].split()[0])
-    table = pdf[start:].split(b"trailer")[0].split(b"\n")[3:-1]
-    assert pdf[start:].startswith(b"xref\n0 6\n0000000000 65535 f ")
-    for number, line in enumerate(table, start=1):
-        assert len(line) == 19
-        assert pdf[int(line[:10]) :].startswith(b"%d 0 obj\n" % number)
-    length = int(re.search(rb"/Length (\d+)", pdf)[1])  # type: ignore[index]
-    assert len(pdf.split(b"\nstream\n")[1].split(b"\nendstream")[0]) == length
-    assert "(Name: Ümläut ? \\\\ \\(1\\))".encode("latin-1") in pdf
+    table = (
+        pdf[int(pdf.rsplit(b"startxref\n", 1)[1].split()[0]) :].split(b"trailer")[0].splitlines(keepends=True)
+    )
+    assert table[:3] == [b"xref\n", b"0 6\n", b"0000000000 65535 f \n"]
+    assert {len(entry) for entry in table[2:]} == {20}
+    objects = [pdf[int(entry[:10]) :] for entry in table[3:]]
+    for number, found in enumerate(objects, start=1):
+        assert found.startswith(b"%d 0 obj " % number)
+    declared, _, stream = objects[3].partition(b" stream\n")
+    length = int(declared.split(b"/Length ")[1].split()[0])
+    assert stream[length:].startswith(b"\nendstream endobj\n")
+    shown = re.findall(r"^\((.*)\) '$", stream[:length].decode("cp1252"), re.MULTILINE)
+    return [re.sub(r"\\(.)", r"\1", line) for line in shown]
+
+
+def test_report_is_a_pdf_that_says_how_the_job_ended(client: Any) -> None:
+    job_id = create_job(client, "IMPORT", Description="Ümläut ✓ \\ (1)")
+    backend().set_objects(job_id, {"a.jpg": 10, "b.jpg": 20})
+    backend().fail_objects(job_id, 1)
+    backend().set_state(job_id, "Complete")
+    link = metadata(client, job_id)["JobLogInfo"]["JobCompletionReportURI"]
+    assert text_of(requests.get(link, timeout=5).content) == [
+        "AWS Snowball job completion report (local emulator)",
+        "",
+        f"Job: {job_id}",
+        "Job type: IMPORT",
+        "Name: Ümläut ? \\ (1)",
+        "Status: Completed with errors",
+        "Objects: 1 of 2 transferred, 1 failed",
+        "Bytes: 10 of 30 transferred",
+    ]
+
+
+def test_page_has_room_for_the_longest_report() -> None:
+    lines = ["(" * 1024, *["x" * 51] * 9]
+    assert text_of(page_of(lines)) == ["(" * 90, *lines[1:]]
