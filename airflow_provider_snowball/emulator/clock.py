@@ -106,16 +106,17 @@ class Clock:
         """Whether simulated time stands still."""
         return self._paused
 
-    def set_speed(self, speed: float | str) -> None:
+    def set_speed(self, speed: float | str, *, paused: bool = False) -> None:
         """
-        Run at ``speed`` from now on, until :meth:`reset`.
+        Run at ``speed`` from now on, until :meth:`reset`. A clock that is paused starts.
 
+        :param paused: stand still for now; :meth:`resume` starts it at this speed.
         :raises ValueError: as :func:`parse_speed`.
         """
         parsed = parse_speed(speed)
         with self._lock:
             self._rebase()
-            self._speed = parsed
+            self._speed, self._paused = parsed, paused
 
     def configure(self, speed: float | str) -> None:
         """Make ``speed`` the one that :meth:`reset` returns to, and reset."""
@@ -129,7 +130,7 @@ class Clock:
             self._speed, self._paused = self._usual_speed, False
 
     def pause(self) -> None:
-        """Let simulated time stand still; :meth:`jump` still moves it."""
+        """Let simulated time stand still; :meth:`jump` still moves it, :meth:`set_speed` starts it."""
         with self._lock:
             self._rebase()
             self._paused = True

@@ -107,7 +107,7 @@ def _get_clock() -> dict[str, Any]:
 def _set_clock(body: dict[str, Any]) -> dict[str, Any]:
     _only(body, "speed", "paused", "jump")
     if "speed" in body:
-        snowball_clock.set_speed(body["speed"])
+        snowball_clock.set_speed(body["speed"], paused=bool(body.get("paused")))
     if "paused" in body:
         (snowball_clock.pause if body["paused"] else snowball_clock.resume)()
     if "jump" in body:

@@ -5,12 +5,13 @@ Named, and not an entry point of pytest, so that they are loaded where they are 
 
     def test_pipeline(snowball_server):
         cluster_id = order_cluster()            # the pipeline under test, in this or another process
-        snowball_server.clock.jump("10d")
+        snowball_server.clock.jump("10d")       # or set_speed("2d/s"), under which it runs by itself
         ...
 
 ``snowball_mock`` is in-process, beside moto's other services; ``snowball_server`` speaks HTTP, which
 other processes, the AWS CLI and clients that moto does not intercept (aiobotocore) can reach, too.
 Both begin empty with simulated time standing still, and hide the credentials of whoever runs the test.
+Whatever waits for jobs, such as a sensor under ``dag.test()``, needs the clock to run.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Emulator:
 
     @property
     def clock(self) -> Clock:
-        """The simulated time; ``resume()`` and ``set_speed("1d/s")`` let it run."""
+        """The simulated time, which is paused: ``set_speed("1d/s")`` or ``resume()`` start it."""
         return snowball_clock
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,15 +22,23 @@ from moto.core.utils import camelcase_to_underscores, get_service_model
 from .documents import Answer, fetch
 from .exceptions import InvalidNextTokenException
 from .faults import Fault
-from .models import SnowballBackend, announcer, snowball_backends
+from .models import SnowballBackend, all_backends, announcer, snowball_backends, snowball_clock
 from .pagination import shifted
+from .standstill import Standstill
 from .store import snowball_faults
 from .validation import validate
 
 __all__ = ["RESET_HEADER", "SnowballResponse", "serve_file"]
 
+log = logging.getLogger(__name__)
+
 #: Tells the server to reset the connection in place of an answer.
 RESET_HEADER = "X-Snowball-Reset"
+
+#: So many times whoever waits is given the same states; whoever looks twice is not.
+_WAITS_IN_VAIN = 5
+_STATE = re.compile(r'"(?:Job|Cluster)State":\s*"(.*?)"')
+_standstill = Standstill()
 
 #: Members of the requests that create something which the backend takes by name.
 _BY_NAME = (
@@ -106,9 +116,28 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
         # What has happened so far, happened before the request; what it makes happen, at once.
         announcer.announce()
         try:
-            return super().call_action()
+            response = super().call_action()
         finally:
             announcer.announce()
+        if snowball_clock.paused and action.startswith(("List", "Describe")):
+            self._warn_who_waits_in_vain(action, response[2])
+        return response
+
+    def _warn_who_waits_in_vain(self, action: str, body: str) -> None:
+        """Say why nothing changes to whoever asks again and again while simulated time stands still."""
+        request = (action, self.current_account, self.region, json.dumps(self.params, sort_keys=True))
+        states = tuple(_STATE.findall(body))
+        if (
+            states
+            and _standstill.repeats(request, states, snowball_clock.now()) == _WAITS_IN_VAIN
+            and any(backend.awaits_transition() for backend in all_backends())
+        ):
+            log.warning(
+                "%s was answered %d times with the same states, as simulated time stands still: the clock "
+                'is paused. Let it run by its resume() or set_speed("1d/s"), or move it by jump("1d").',
+                action,
+                _WAITS_IN_VAIN,
+            )
 
     def _suffer(self, fault: Fault) -> Any:
         """Do what a fault does; return its answer if it gives one in place of the operation."""

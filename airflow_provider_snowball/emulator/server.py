@@ -10,7 +10,8 @@ Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with 
 ``GET /_snowball/clock``
     ``{"now": simulated seconds, "speed": simulated seconds per second, "paused": false}``
 ``POST /_snowball/clock``
-    Any of ``{"speed": "6h/s", "paused": true, "jump": "3d"}``, applied in this order.
+    Any of ``{"speed": "6h/s", "paused": true, "jump": "3d"}``, applied in this order. A speed starts a
+    clock that is paused, unless the same body pauses it.
 ``GET /_snowball/jobs``, ``GET /_snowball/jobs/JID…``
     Every job of every account and region, or one: its state, the journey so far, its plan.
 ``POST /_snowball/jobs/JID…``

@@ -385,6 +385,10 @@ class Store:
             now = self.clock.now()
             return [self.add_node(cluster, now).job_id for _ in range(count)]
 
+    def awaits_transition(self) -> bool:
+        """Tell whether time will change the state of any job."""
+        return any(job.next_due() < FOREVER for job in list(self.jobs.values()))
+
     def take_transitions(self) -> list[Transition]:
         """Return the transitions of all jobs since the last call, in the order in which they happened."""
         with self._lock:

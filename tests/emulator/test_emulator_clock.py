@@ -81,7 +81,10 @@ def test_what_is_no_speed(value: Any) -> None:
         pytest.param(1, [1, ("jump", "3d"), 1], 3 * DAY + 2, id="jump"),
         pytest.param(1, [("pause",), ("jump", "3d"), 9], 3 * DAY, id="jump while paused"),
         pytest.param(1, [10, ("set_speed", "1h/s"), 2], 10 + 2 * HOUR, id="another speed"),
-        pytest.param(1, [("pause",), ("set_speed", 60), 5, ("resume",), 2], 120, id="speed set while paused"),
+        pytest.param(1, [("pause",), 9, ("set_speed", 60), 2], 120, id="a speed starts it"),
+        pytest.param(
+            1, [("set_speed", 60, {"paused": True}), 5, ("resume",), 2], 120, id="a speed for later"
+        ),
         pytest.param(1, [("set_speed", 60), 1, ("reset",), 1], 61, id="reset"),
         pytest.param(
             1, [("configure", 60), 1, ("set_speed", 5), ("pause",), ("reset",), 1], 120, id="configured"
@@ -93,10 +96,20 @@ def test_now(speed: Any, steps: list[Any], now: float) -> None:
     clock = Clock(speed, timer=timer)
     for step in steps:
         if isinstance(step, tuple):
-            getattr(clock, step[0])(*step[1:])
+            name, *arguments = step
+            options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
+            getattr(clock, name)(*arguments, **options)
         else:
             timer.seconds += step
     assert clock.now() == pytest.approx(now)
+
+
+def test_speed_that_is_none_leaves_it_paused() -> None:
+    clock = Clock()
+    clock.pause()
+    with pytest.raises(ValueError, match="got 'fast'"):
+        clock.set_speed("fast")
+    assert (clock.paused, clock.speed) == (True, 1.0)
 
 
 def test_time_does_not_run_backwards() -> None:

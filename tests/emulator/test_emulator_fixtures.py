@@ -56,6 +56,7 @@ def test_pipeline(emulator, number):
     # Left behind on purpose: the next test must not meet it.
     emulator.faults.add("throttle")
     emulator.clock.set_speed("9d/s")
+    assert not emulator.clock.paused
 
 
 def test_time_stands_still(emulator):

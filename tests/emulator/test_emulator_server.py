@@ -135,10 +135,13 @@ def test_clock_runs_at_its_speed() -> None:
 def test_clock_is_controlled(server: SnowballServer) -> None:
     status, clock = control(server, "/_snowball/clock")
     assert (status, clock["speed"], clock["paused"]) == (200, 1.0, True)
-    status, jumped = control(server, "/_snowball/clock", {"jump": "3d", "speed": "6h/s"})
+    status, jumped = control(server, "/_snowball/clock", {"jump": "3d", "speed": "6h/s", "paused": True})
     assert (status, jumped["speed"], jumped["paused"]) == (200, 21600.0, True)
     assert jumped["now"] == clock["now"] + 3 * 86400
     assert control(server, "/_snowball/clock", {"paused": False})[1]["paused"] is False
+    assert control(server, "/_snowball/clock", {"paused": True})[1]["paused"] is True
+    started = control(server, "/_snowball/clock", {"speed": "1d/s"})[1]
+    assert (started["speed"], started["paused"]) == (86400.0, False)
 
 
 def test_jobs_are_controlled(server: SnowballServer) -> None:

@@ -116,19 +116,37 @@ def test_python_in_process() -> None:
     exec(compile(blocks("python")[0], PAGE.name, "exec"), {})
 
 
-def test_python_with_fixtures(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(blocks("python")[1])
-    (tmp_path / "test_page.py").write_text(blocks("python")[2])
+def run_tests(folder: Path, *examples: str) -> str:
+    """Run the page's tests, with its conftest.py, and return what pytest printed."""
+    (folder / "conftest.py").write_text(blocks("python")[1])
+    (folder / "test_page.py").write_text("\n\n".join(examples))
+    dags = str(ROOT / "example_dags")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), dags]),
+            "AIRFLOW__CORE__DAGS_FOLDER": dags,
+        },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
-    assert "1 passed" in done.stdout, done.stdout
+    return done.stdout
+
+
+def test_python_with_fixtures(tmp_path: Path) -> None:
+    printed = run_tests(tmp_path, blocks("python")[2])
+    assert "1 passed" in printed, printed
+
+
+@pytest.mark.skipif(importlib.util.find_spec("airflow") is None, reason="Airflow is not installed")
+@pytest.mark.usefixtures("airflow_home")
+def test_python_of_a_dag_that_waits(tmp_path: Path) -> None:
+    printed = run_tests(tmp_path, *blocks("python")[2:4])
+    assert "2 passed" in printed, printed
 
 
 def test_all_faults_are_listed() -> None:
