@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 from moto import mock_aws
-from snowball_calls import CREDENTIALS, Connect
 
 from airflow_provider_snowball.emulator import snowball_clock, snowball_faults
 from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.emulator.snowball_calls import CREDENTIALS, Connect, client_of
 
 #: Errors that any AWS service can answer; the model of a service does not list them.
 COMMON_ERRORS = {"ValidationException", "UnknownOperationException"}
@@ -27,9 +26,6 @@ TYPES: dict[str, Any] = {
     "double": (int, float),
     "timestamp": (int, float),
 }
-
-#: One for all tests: a session of its own for each would read botocore's data again each time.
-SESSION = boto3.Session()
 
 
 def walk(value: Any, shape: Shape, where: str) -> None:
@@ -89,12 +85,12 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
         def connect(
             region: str = "us-east-1", service: str = "snowball", credentials: dict[str, str] | None = None
         ) -> Any:
-            client = SESSION.client(
-                service,
-                region_name=region,
-                endpoint_url=endpoint_url,
-                config=Config(retries={"mode": "standard", "max_attempts": 3}, read_timeout=5),
-                **(credentials or CREDENTIALS),
+            client = client_of(
+                endpoint_url,
+                service=service,
+                region=region,
+                credentials=credentials or CREDENTIALS,
+                config=Config(retries={"mode": "standard", "max_attempts": 3}),
             )
             client.meta.events.register("after-call.snowball.*", check_response)
             return client

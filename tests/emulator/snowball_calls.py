@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -32,14 +34,31 @@ WRONG_STATE = (
 WRONG_INPUT = "Job or cluster creation failed. One or more inputs were invalid: {}."
 
 
+#: One for all tests: a session of its own for each would read botocore's data again each time.
+_SESSION = boto3.Session()
+
+
+def client_of(
+    endpoint_url: str | None = None,
+    *,
+    service: str = "snowball",
+    region: str = "us-east-1",
+    credentials: dict[str, str] = CREDENTIALS,
+    **options: Any,
+) -> Any:
+    """Return a client of a server, or of what boto3 is led to."""
+    make: Any = _SESSION.client  # typed by the service's literal name only
+    return make(service, region_name=region, endpoint_url=endpoint_url, **credentials, **options)
+
+
 def backend(region: str = "us-east-1", account: str = ACCOUNT) -> SnowballBackend:
-    return snowball_backends[account][region]
+    found: SnowballBackend = snowball_backends[account][region]
+    return found
 
 
 def create_address(client: Any) -> str:
-    return client.create_address(Address={"Name": "A. N. Other", "Street1": "1 Main St", "City": "Seattle"})[
-        "AddressId"
-    ]
+    address = {"Name": "A. N. Other", "Street1": "1 Main St", "City": "Seattle"}
+    return str(client.create_address(Address=address)["AddressId"])
 
 
 def create_cluster(client: Any, size: int | None = 5, **members: Any) -> str:
@@ -51,17 +70,19 @@ def create_cluster(client: Any, size: int | None = 5, **members: Any) -> str:
     } | members
     if size is not None:
         wanted["InitialClusterSize"] = size
-    return client.create_cluster(**wanted)["ClusterId"]
+    return str(client.create_cluster(**wanted)["ClusterId"])
 
 
 def create_job(client: Any, job_type: str, **members: Any) -> str:
-    return client.create_job(
+    created = client.create_job(
         JobType=job_type, AddressId=create_address(client), ShippingOption="STANDARD", **members
-    )["JobId"]
+    )
+    return str(created["JobId"])
 
 
 def jobs_of(client: Any, cluster_id: str) -> list[dict[str, Any]]:
-    return client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
+    entries: list[dict[str, Any]] = client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
+    return entries
 
 
 def ids_of(client: Any, cluster_id: str) -> list[str]:
@@ -73,12 +94,32 @@ def states_of(client: Any, cluster_id: str) -> list[str]:
 
 
 def cluster_state(client: Any, cluster_id: str) -> str:
-    return client.describe_cluster(ClusterId=cluster_id)["ClusterMetadata"]["ClusterState"]
+    return str(client.describe_cluster(ClusterId=cluster_id)["ClusterMetadata"]["ClusterState"])
+
+
+def failure(call: Callable[..., Any], **params: Any) -> dict[str, Any]:
+    """Return the error that a call is answered, whatever it is."""
+    with pytest.raises(ClientError) as raised:
+        call(**params)
+    return dict(raised.value.response)
 
 
 def fails(call: Callable[..., Any], **params: Any) -> dict[str, Any]:
-    with pytest.raises(ClientError) as failure:
-        call(**params)
-    assert failure.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    assert failure.value.response["ResponseMetadata"]["RetryAttempts"] == 0
-    return failure.value.response
+    """Return the error that a call is answered, which is a client's own and was sent once."""
+    response = failure(call, **params)
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert response["ResponseMetadata"]["RetryAttempts"] == 0
+    return response
+
+
+def eventually(condition: Callable[[], Any]) -> Any:
+    """
+    Return what a condition gives once it is true; for what other threads and processes do.
+
+    That it takes too long is for a test that would never end.
+    """
+    deadline = time.monotonic() + 120
+    while not (met := condition()):
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+    return met

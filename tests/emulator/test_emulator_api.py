@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from snowball_calls import (
+
+from airflow_provider_snowball.emulator import snowball_clock
+from airflow_provider_snowball.lifecycle import PATHS, JobType
+from tests.emulator.snowball_calls import (
     ABSENT,
     BAD_TOKEN,
     CANNOT_BE_FOUND,
@@ -27,9 +30,6 @@ from snowball_calls import (
     jobs_of,
     states_of,
 )
-
-from airflow_provider_snowball.emulator import snowball_clock
-from airflow_provider_snowball.lifecycle import PATHS, JobType
 
 
 def test_boto3_speaks_json(client: Any) -> None:

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from snowball_calls import BAD_TOKEN, CANNOT_BE_FOUND, WRONG_STATE
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.emulator.snowball_calls import BAD_TOKEN, CANNOT_BE_FOUND, WRONG_STATE, client_of
 
 # Beside the interpreter: an environment need not be active for its tests to run.
 AWS = shutil.which(
@@ -54,7 +53,7 @@ def aws(server: SnowballServer) -> Aws:
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         if done.returncode:
@@ -66,13 +65,7 @@ def aws(server: SnowballServer) -> Aws:
 
 @pytest.fixture(scope="module")
 def cluster(server: SnowballServer) -> dict[str, Any]:
-    client = boto3.client(
-        "snowball",
-        "us-east-1",
-        endpoint_url=server.endpoint_url,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-    )
+    client = client_of(server.endpoint_url)
     address_id = client.create_address(Address={"Street1": "1 Main St"})["AddressId"]
     created: dict[str, Any] = client.create_cluster(
         JobType="LOCAL_USE",

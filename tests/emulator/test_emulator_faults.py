@@ -12,7 +12,10 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, PaginationError, ReadTimeoutError
-from snowball_calls import (
+
+from airflow_provider_snowball.emulator import snowball_clock, snowball_faults
+from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.emulator.snowball_calls import (
     BAD_TOKEN,
     CREDENTIALS,
     Connect,
@@ -23,9 +26,6 @@ from snowball_calls import (
     ids_of,
     states_of,
 )
-
-from airflow_provider_snowball.emulator import snowball_clock, snowball_faults
-from airflow_provider_snowball.emulator.server import SnowballServer
 
 
 def failure(call: Any, **params: Any) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
-from snowball_calls import Connect, backend, create_address, create_cluster, create_job, ids_of
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.lifecycle import PATHS, JobType
+from tests.emulator.snowball_calls import Connect, backend, create_address, create_cluster, create_job, ids_of
 
 MORE = " More info - https://console.aws.amazon.com/importexport"
 LOCAL_USE = [state.value for state in PATHS[JobType.LOCAL_USE] if state != "InProgress"]

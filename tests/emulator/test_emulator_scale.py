@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from snowball_calls import backend
 
 from airflow_provider_snowball.emulator import SnowballBackend, snowball_clock
+from tests.emulator.snowball_calls import backend
 
 ROOM = 15
 

@@ -6,10 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from snowball_calls import backend, create_address, create_cluster, create_job, ids_of, states_of
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.standstill import Standstill
+from tests.emulator.snowball_calls import (
+    backend,
+    create_address,
+    create_cluster,
+    create_job,
+    ids_of,
+    states_of,
+)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 import requests
-from snowball_calls import (
+
+from airflow_provider_snowball.emulator import snowball_clock
+from airflow_provider_snowball.emulator.device_contents import DeviceContents, DeviceObject
+from airflow_provider_snowball.emulator.pdf import page_of
+from tests.emulator.snowball_calls import (
     ABSENT,
     CANNOT_BE_FOUND,
     UUID,
@@ -28,10 +32,6 @@ from snowball_calls import (
     jobs_of,
     states_of,
 )
-
-from airflow_provider_snowball.emulator import snowball_clock
-from airflow_provider_snowball.emulator.device_contents import DeviceContents, DeviceObject
-from airflow_provider_snowball.emulator.pdf import page_of
 
 BUCKET = {"S3Resources": [{"BucketArn": "arn:aws:s3:::photos", "KeyRange": {"BeginMarker": "a"}}]}
 CHANGES: dict[str, Any] = {
@@ -52,7 +52,8 @@ EXPORT = [
 
 
 def metadata(client: Any, job_id: str) -> dict[str, Any]:
-    return client.describe_job(JobId=job_id)["JobMetadata"]
+    found: dict[str, Any] = client.describe_job(JobId=job_id)["JobMetadata"]
+    return found
 
 
 def listed(client: Any) -> list[str]:
@@ -75,7 +76,7 @@ def export(client: Any, parts: int = 2, **members: Any) -> tuple[str, list[str]]
 
 
 def rows(link: str) -> list[list[str]]:
-    response = requests.get(link, timeout=5)
+    response = requests.get(link, timeout=120)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     return list(csv.reader(io.StringIO(response.text)))
@@ -208,7 +209,7 @@ class TestExports:
     def test_main_job_is_as_far_as_its_last_part(self, client: Any) -> None:
         main_id, parts = export(client, 2)
         path = EXPORT[EXPORT.index("Pending") :]
-        seen = []
+        seen: list[str] = []
         while not seen or seen[-1] != "Complete":
             states = [backend().describe_job(job_id)["JobState"] for job_id in (main_id, *parts)]
             least = min(max(path.index(state) if state in path else 0, 0) for state in states[1:])
@@ -392,7 +393,7 @@ class TestShipping:
         described = client.describe_return_shipping_label(JobId=job_id)
         assert described["Status"] == "Succeeded"
         assert described["ExpirationDate"] > snowball_clock.wall() + timedelta(days=29)
-        label = requests.get(described["ReturnShippingLabelURI"], timeout=5)
+        label = requests.get(described["ReturnShippingLabelURI"], timeout=120)
         assert label.headers["Content-Type"] == "application/pdf"
         backend().set_state(job_id, "InTransitToAWS")
         inbound = metadata(client, job_id)["ShippingDetails"]["InboundShipment"]["TrackingNumber"]
@@ -457,7 +458,7 @@ class TestTransfers:
 
         links = metadata(client, job_id)["JobLogInfo"]
 
-        report = requests.get(links["JobCompletionReportURI"], timeout=5)
+        report = requests.get(links["JobCompletionReportURI"], timeout=120)
         assert (report.status_code, report.headers["Content-Type"]) == (200, "application/pdf")
         assert b"(Status: Completed)" in report.content
         assert b"(Objects: 100 of 100 transferred, 0 failed)" in report.content
@@ -480,7 +481,7 @@ class TestTransfers:
         links = job["JobLogInfo"]
         assert rows(links["JobSuccessLogURI"])[1:] == [["photos", "a.jpg", "10"], ["photos", "d.jpg", "30"]]
         assert rows(links["JobFailureLogURI"])[1:] == [["photos", "b, c.jpg", "20", 'Not "readable"']]
-        report = requests.get(links["JobCompletionReportURI"], timeout=5).content
+        report = requests.get(links["JobCompletionReportURI"], timeout=120).content
         assert b"(Status: Completed with errors)" in report
         assert b"(Bytes: 40 of 60 transferred)" in report
 
@@ -531,7 +532,7 @@ class TestLinks:
     def link(self, client: Any) -> str:
         job_id = create_job(client, "IMPORT")
         backend().set_state(job_id, "Complete")
-        link = metadata(client, job_id)["JobLogInfo"]["JobFailureLogURI"]
+        link = str(metadata(client, job_id)["JobLogInfo"]["JobFailureLogURI"])
         assert len(link) <= 1024
         return link
 
@@ -539,9 +540,9 @@ class TestLinks:
         snowball_clock.jump("300d")
         wall = snowball_clock.wall
         monkeypatch.setattr(snowball_clock, "wall", lambda: wall() + timedelta(minutes=59))
-        assert requests.get(link, timeout=5).status_code == 200
+        assert requests.get(link, timeout=120).status_code == 200
         monkeypatch.setattr(snowball_clock, "wall", lambda: wall() + timedelta(minutes=60))
-        expired = requests.get(link, timeout=5)
+        expired = requests.get(link, timeout=120)
         assert expired.status_code == 403
         assert expired.headers["Content-Type"] == "application/xml"
         assert "<Code>AccessDenied</Code><Message>Request has expired</Message>" in expired.text
@@ -558,17 +559,17 @@ class TestLinks:
             (other_file, {}),
         ):
             altered = parts._replace(path=path, query=urllib.parse.urlencode(query | changes)).geturl()
-            refused = requests.get(altered, timeout=5)
+            refused = requests.get(altered, timeout=120)
             assert (refused.status_code, "SignatureDoesNotMatch" in refused.text) == (403, True), changes
-        assert requests.get(parts._replace(query="").geturl(), timeout=5).status_code == 403
+        assert requests.get(parts._replace(query="").geturl(), timeout=120).status_code == 403
 
     @pytest.mark.parametrize("method", ["HEAD", "PUT", "POST", "DELETE"])
     def test_other_methods(self, link: str, method: str) -> None:
-        assert requests.request(method, link, timeout=5).status_code == 403
+        assert requests.request(method, link, timeout=120).status_code == 403
 
     def test_what_it_leads_to_is_gone(self, link: str) -> None:
         backend().reset()
-        gone = requests.get(link, timeout=5)
+        gone = requests.get(link, timeout=120)
         assert gone.status_code == 404
         assert "<Code>NoSuchKey</Code>" in gone.text
 
@@ -594,7 +595,7 @@ class TestCredentials:
         assert codes[0] == codes[1] != codes[2]
         links = [client.get_job_manifest(JobId=each)["ManifestURI"] for each in (job_id, other)]
         assert f"/{job_id}_manifest.bin?" in links[0]
-        manifests = [requests.get(link, timeout=5) for link in links]
+        manifests = [requests.get(link, timeout=120) for link in links]
         assert [each.headers["Content-Type"] for each in manifests] == ["application/octet-stream"] * 2
         assert len(manifests[0].content) == 1024
         assert manifests[0].content != manifests[1].content
@@ -778,7 +779,7 @@ def test_usage_counts_devices(client: Any) -> None:
     def in_use() -> int:
         usage = client.get_snowball_usage()
         assert usage["SnowballLimit"] == 1
-        return usage["SnowballsInUse"]
+        return int(usage["SnowballsInUse"])
 
     assert in_use() == 0
     cluster_id = create_cluster(client, 3)
@@ -909,7 +910,7 @@ def test_report_is_a_pdf_that_says_how_the_job_ended(client: Any) -> None:
     backend().fail_objects(job_id, 1)
     backend().set_state(job_id, "Complete")
     link = metadata(client, job_id)["JobLogInfo"]["JobCompletionReportURI"]
-    assert text_of(requests.get(link, timeout=5).content) == [
+    assert text_of(requests.get(link, timeout=120).content) == [
         "AWS Snowball job completion report (local emulator)",
         "",
         f"Job: {job_id}",
