@@ -26,6 +26,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -127,6 +128,8 @@ class Faults:
     """The faults of the process, in the order in which they were added. Safe to use from several threads."""
 
     def __init__(self, clock: Clock) -> None:
+        #: What lets the real seconds of a late answer pass.
+        self.sleep: Callable[[float], object] = time.sleep
         self._clock = clock
         self._lock = threading.Lock()
         self._ids = itertools.count(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -144,7 +143,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
         options = fault.options
         match fault.kind:
             case "latency":
-                time.sleep(options["seconds"])
+                snowball_faults.sleep(options["seconds"])
             case "shifted_listing":
                 with suppress(InvalidNextTokenException):
                     self.params["NextToken"] = shifted(self.params["NextToken"], options["by"])

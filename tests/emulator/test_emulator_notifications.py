@@ -7,16 +7,25 @@ import json
 import logging
 import re
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.lifecycle import PATHS, JobType
-from tests.emulator.snowball_calls import Connect, backend, create_address, create_cluster, create_job, ids_of
+from tests.emulator.snowball_calls import (
+    Connect,
+    backend,
+    client_of,
+    create_address,
+    create_cluster,
+    create_job,
+    eventually,
+    ids_of,
+)
 
 MORE = " More info - https://console.aws.amazon.com/importexport"
 LOCAL_USE = [state.value for state in PATHS[JobType.LOCAL_USE] if state != "InProgress"]
@@ -29,8 +38,8 @@ class Subscribed:
         self.sns, self._sqs = connect(service="sns"), connect(service="sqs")
         self.arn = self.sns.create_topic(Name="snowball", Attributes=attributes)["TopicArn"]
         self.url = self._sqs.create_queue(QueueName="snowball")["QueueUrl"]
-        attributes = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
-        self.sns.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"])
+        queue = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]
+        self.sns.subscribe(TopicArn=self.arn, Protocol="sqs", Endpoint=queue["QueueArn"])
 
     def received(self) -> list[str]:
         """Return the messages that have come since the last call, in their order."""
@@ -80,14 +89,15 @@ def test_every_state_once_and_in_order(client: Any, subscribed: Subscribed) -> N
 
 def test_though_nobody_calls_snowball(client: Any, subscribed: Subscribed) -> None:
     """Not even the clock is touched; time passes."""
-    snowball_clock.resume()
     create_job(client, "LOCAL_USE", Notification=subscribed.notification("WithCustomer", "Complete"))
     snowball_clock.set_speed("60d/s")
     received: list[str] = []
-    deadline = time.monotonic() + 10
-    while len(received) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-        received += subscribed.received()
+
+    def both() -> bool:
+        received.extend(subscribed.received())
+        return len(received) >= 2
+
+    eventually(both)
     assert [re.sub(r" \(.*?\)", "", text).split(" ")[2] for text in received] == ["was", "complete.\nThanks"]
 
 
@@ -227,25 +237,23 @@ class TestSubscriberOverHttp:
         sns.subscribe(TopicArn=arn, Protocol="http", Endpoint=url)
         job_id = create_job(client, "IMPORT", Notification={"SnsTopicARN": arn, "NotifyAll": True})
         snowball_clock.jump("6d")
-        deadline = time.monotonic() + 10
-        while len(seen) < 7 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        eventually(lambda: len(seen) >= 7)
         assert [state for _, state in seen] == ["New"] + ["WithCustomer"] * 6
         assert seen[-1][0] == f"Your job ({job_id}) was delivered to you.{MORE}"
 
 
-def test_watch_ends_with_the_jobs(client: Any, subscribed: Subscribed) -> None:
-    create_job(client, "IMPORT", Notification=subscribed.notification())
-    assert "snowball-announcer" in {thread.name for thread in threading.enumerate()}
-    backend().reset()
-    deadline = time.monotonic() + 5
-    in_process = client.meta.endpoint_url.endswith("amazonaws.com")
-    while in_process and time.monotonic() < deadline:
-        if "snowball-announcer" not in {thread.name for thread in threading.enumerate()}:
-            return
-        time.sleep(0.02)
-    # The server's goes on, for its log.
-    assert not in_process
+def test_watch_ends_with_the_jobs() -> None:
+    """In-process, that is: a server's goes on, for its log."""
+
+    def watches() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "snowball-announcer"]
+
+    with mock_aws():
+        subscribed = Subscribed(client_of)
+        create_job(client_of(), "IMPORT", Notification=subscribed.notification())
+        assert watches()
+        backend().reset()
+        eventually(lambda: not watches())
 
 
 def test_transitions_are_logged(client: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -75,7 +75,7 @@ def emulator(commands: dict[str, str], port: int) -> Iterator[subprocess.Popen[s
     assert process.stdout.readline().strip() == f"http://127.0.0.1:{port}"
     yield process
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=10)
+    process.communicate(timeout=120)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("airflow") is None, reason="Airflow is not installed")
@@ -88,7 +88,7 @@ def test_from_nothing_to_a_green_run(commands: dict[str, str], port: int) -> Non
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]
@@ -104,7 +104,7 @@ def test_fault_that_is_added(commands: dict[str, str], port: int) -> None:
         env=commands,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     if "command not found" in done.stderr:
