@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from moto.core.exceptions import ServiceException
 
 
-class InvalidResourceException(ServiceException):  # type: ignore[misc]  # moto is not followed
-    """No such cluster, job or address."""
+class SnowballException(ServiceException):  # type: ignore[misc]  # moto is not followed
+    """What all of them are: an error whose code is the name of its class."""
 
-    code = "InvalidResourceException"
+    def __init_subclass__(cls) -> None:
+        cls.code = cls.__name__
+
+
+class InvalidResourceException(SnowballException):
+    """No such cluster, job or address."""
 
     def __init__(self, resource_type: str, resource_id: str) -> None:
         # ResourceType is a member of the modelled error; moto serializes attributes by that name.
@@ -21,10 +26,8 @@ class InvalidResourceException(ServiceException):  # type: ignore[misc]  # moto 
         )
 
 
-class InvalidNextTokenException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class InvalidNextTokenException(SnowballException):
     """A page token that this listing did not give out."""
-
-    code = "InvalidNextTokenException"
 
     def __init__(self) -> None:
         super().__init__(
@@ -33,10 +36,8 @@ class InvalidNextTokenException(ServiceException):  # type: ignore[misc]  # moto
         )
 
 
-class InvalidJobStateException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class InvalidJobStateException(SnowballException):
     """The job or cluster has gone too far for that."""
-
-    code = "InvalidJobStateException"
 
     def __init__(self, resource_id: str, state: str, rule: str) -> None:
         super().__init__(
@@ -45,19 +46,15 @@ class InvalidJobStateException(ServiceException):  # type: ignore[misc]  # moto 
         )
 
 
-class InvalidInputCombinationException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class InvalidInputCombinationException(SnowballException):
     """Inputs that do not go together."""
-
-    code = "InvalidInputCombinationException"
 
     def __init__(self, why: str) -> None:
         super().__init__(f"Job or cluster creation failed. One or more inputs were invalid: {why}.")
 
 
-class ClusterLimitExceededException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class ClusterLimitExceededException(SnowballException):
     """A node more than a cluster can have."""
-
-    code = "ClusterLimitExceededException"
 
     def __init__(self, cluster_id: str, limit: int) -> None:
         super().__init__(
@@ -65,10 +62,8 @@ class ClusterLimitExceededException(ServiceException):  # type: ignore[misc]  # 
         )
 
 
-class InvalidAddressException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class InvalidAddressException(SnowballException):
     """An address that nothing can be sent to."""
-
-    code = "InvalidAddressException"
 
     def __init__(self, why: str) -> None:
         super().__init__(
@@ -77,10 +72,8 @@ class InvalidAddressException(ServiceException):  # type: ignore[misc]  # moto i
         )
 
 
-class UnsupportedAddressException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class UnsupportedAddressException(SnowballException):
     """An address outside of what the region serves."""
-
-    code = "UnsupportedAddressException"
 
     def __init__(self, country: str, region_name: str) -> None:
         super().__init__(
@@ -90,10 +83,8 @@ class UnsupportedAddressException(ServiceException):  # type: ignore[misc]  # mo
         )
 
 
-class ConflictException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class ConflictException(SnowballException):
     """A return label is still being made."""
-
-    code = "ConflictException"
 
     def __init__(self, job_id: str) -> None:
         # A member of the modelled error, as ResourceType is of InvalidResourceException.
@@ -103,10 +94,8 @@ class ConflictException(ServiceException):  # type: ignore[misc]  # moto is not 
         )
 
 
-class ReturnShippingLabelAlreadyExistsException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class ReturnShippingLabelAlreadyExistsException(SnowballException):
     """A valid return label is there already."""
-
-    code = "ReturnShippingLabelAlreadyExistsException"
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
@@ -115,10 +104,8 @@ class ReturnShippingLabelAlreadyExistsException(ServiceException):  # type: igno
         )
 
 
-class ValidationException(ServiceException):  # type: ignore[misc]  # moto is not followed
+class ValidationException(SnowballException):
     """A request that the service model rules out; every AWS service can answer it."""
-
-    code = "ValidationException"
 
     def __init__(self, violations: Sequence[str]) -> None:
         errors = "error" if len(violations) == 1 else "errors"
