@@ -1,18 +1,25 @@
 # Each target works as the first command on a machine with Python 3.11 or later, pip, make, gcc and git.
 PYTHON ?= python3
+# How many processes the tests run in.
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
-.PHONY: help test check lint types wheel test-wheel demo airflow pictures bench clean
+.PHONY: help test fuzz mutants check lint types wheel test-wheel oldest newest hooks demo airflow pictures bench clean
 
 help:
 	@echo "make airflow  Airflow with its UI and the examples, on a local emulator, until Ctrl-C"
 	@echo "make demo     run the main job on a local emulator, with real Airflow processes"
 	@echo "make test     run the tests, but for those that start Airflow's own processes"
+	@echo "make fuzz     look for histories that are judged wrongly, for about an hour"
+	@echo "make mutants  break the package on purpose, and count what no test notices (a quarter of an hour)"
 	@echo "make check    what CI runs: lint, types, the wheel, and all tests against it"
+	@echo "make oldest   run the tests on the oldest supported Airflow, amazon provider and moto"
+	@echo "make newest   run the tests on the newest"
+	@echo "make hooks    have git run ruff, mypy and the import map before each commit"
 	@echo "make bench    measure, side by side with the peers (half an hour)"
 
 $(VENV)/.installed: pyproject.toml
@@ -23,7 +30,16 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not system"
+	$(BIN)/python -m pytest -m "not system" -n $(WORKERS)
+
+# The same properties as in the tests, with fifty times as many histories (an hour or so).
+fuzz: $(VENV)/.installed
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/properties -n $(WORKERS)
+
+# Fails if a mutant survives that tests/mutants/survivors.toml gives no reason for; MUTANTS="waiting/text.py" and
+# the like goes to the driver.
+mutants: $(VENV)/.installed
+	$(BIN)/python -m tests.mutants --jobs $(WORKERS) $(MUTANTS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -44,12 +60,21 @@ test-wheel: wheel
 	$(WHEEL_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(WHEEL_BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[emulator]" --group test
 	rm -rf build/wheel-test && mkdir -p build/wheel-test
-	cp -r tests example_dags docs pyproject.toml README.md build/wheel-test/
+	cp -r tests example_dags docs pyproject.toml README.md CONTRIBUTING.md build/wheel-test/
 	cd build/wheel-test && $(WHEEL_BIN)/python -c \
 		'import airflow_provider_snowball as p; assert "site-packages" in p.__file__, p.__file__; print("testing", p.__file__)'
-	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest
+	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest -m "not system and not browser" -n $(WORKERS)
+	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest -m "system or browser"
+
+# Lines of noxfile.py. SNOWBALL_PYTHON_OLDEST and SNOWBALL_PYTHON_NEWEST, or SNOWBALL_PYTHON for both, name
+# interpreters by absolute path; TESTS="tests/unit -x" and the like goes to pytest.
+oldest newest: $(VENV)/.installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" WORKERS=$(WORKERS) $(BIN)/nox --session $@ -- $(TESTS)
 
 check: lint types test-wheel
+
+hooks: $(VENV)/.installed
+	$(BIN)/pre-commit install
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m tests.system.demo
@@ -72,4 +97,4 @@ bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCHMARKS)
 
 clean:
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) .nox build dist .pytest_cache .mypy_cache .ruff_cache

@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow_provider_snowball.compat import BaseOperator
+from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
+from airflow_provider_snowball.validate import plain_json
 
-__all__ = ["AWS_PARAMETERS", "AWS_TEMPLATE_FIELDS", "AwsParameters", "check_botocore_config"]
+__all__ = ["AWS_PARAMETERS", "AWS_TEMPLATE_FIELDS", "AwsParameters", "check_botocore_config", "passed_on"]
 
-#: The names of the parameters, as in the amazon provider.
-AWS_PARAMETERS = ("aws_conn_id", "region_name", "verify", "botocore_config")
+#: The names of the parameters and their defaults, as in the amazon provider.
+AWS_PARAMETERS: Mapping[str, Any] = {
+    "aws_conn_id": "aws_default",
+    "region_name": None,
+    "verify": None,
+    "botocore_config": None,
+}
 #: Those of them that are templated, as in the amazon provider.
 AWS_TEMPLATE_FIELDS = ("aws_conn_id", "region_name", "verify")
 
 
-def check_botocore_config(value: Any) -> None:
+def passed_on(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Refuse a password in ``botocore_config``: it is stored with the DAG and with each trigger.
+    Return the keyword arguments of an ``__init__``, its ``locals()``, to pass them on to that of its base.
 
-    :raises ValueError: if a proxy's address holds one, or if this is no dict.
+    So that a class whose signature spells what its base takes, for whoever reads it, spells it once.
+    """
+    named = {name: value for name, value in arguments.items() if name not in ("self", "__class__", "kwargs")}
+    return {**named, **arguments["kwargs"]}
+
+
+def check_botocore_config(value: Any) -> dict[str, Any] | None:
+    """
+    Return ``botocore_config`` in the form in which it can be stored, with the DAG and with each trigger.
+
+    :raises ArgumentError: if this is no dict, holds what JSON has no form for, or a proxy's password.
     """
     if value is None:
-        return
+        return None
     # What was given instead is not shown: there may be a password in it.
     if not isinstance(value, Mapping):
-        raise ValueError(
+        raise ArgumentError(
             "botocore_config must be a dict of arguments of botocore.config.Config, or None; "
             f"got a {type(value).__name__}"
         )
-    proxies = value.get("proxies") or {}
+    config = dict(value)
+    if type(config.get("signature_version")).__module__.partition(".")[0] == "botocore":
+        # botocore.UNSIGNED; the amazon provider has this word for it in a connection.
+        config["signature_version"] = "unsigned"
+    for option, item in config.items():
+        if plain_json(item) is None is not item:
+            raise ArgumentError(
+                f"botocore_config[{option!r}] must be a plain value, as JSON has it, to be stored; "
+                f"got a {type(item).__name__}"
+            )
+    proxies = config.get("proxies") or {}
     if not isinstance(proxies, Mapping):
-        raise ValueError(
+        raise ArgumentError(
             "botocore_config['proxies'] must be a dict of addresses by scheme; "
             f"got a {type(proxies).__name__}"
         )
     for scheme, proxy in proxies.items():
-        address = str(proxy)
-        if urlsplit(address if "//" in address else f"//{address}").password is not None:
-            raise ValueError(
+        # Also in an address that does not parse, since its password was not encoded.
+        if "@" in str(proxy):
+            raise ArgumentError(
                 f"botocore_config['proxies'][{scheme!r}] holds a password, which would be stored in clear; "
                 "put the proxy into the Airflow connection's extra, under config_kwargs"
             )
+    return config
 
 
 class AwsParameters(BaseOperator):
@@ -67,15 +95,27 @@ class AwsParameters(BaseOperator):
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_botocore_config(botocore_config)
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
+        self.verify = os.fspath(verify) if isinstance(verify, os.PathLike) else verify
+        self.botocore_config = check_botocore_config(botocore_config)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """
+        Begin to map the operator, as Airflow's own; refuse what would be stored with the DAG before it is.
+
+        :raises ArgumentError: as :func:`check_botocore_config`.
+        """
+        if "botocore_config" in (defaults := kwargs.get("default_args") or {}):
+            check_botocore_config(defaults["botocore_config"])
+        if "botocore_config" in kwargs:
+            kwargs["botocore_config"] = check_botocore_config(kwargs["botocore_config"])
+        return super().partial(**kwargs)
 
     @property
     def aws_parameters(self) -> dict[str, Any]:

@@ -10,7 +10,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, BaseOperatorLink, BaseSensorOperator, Context, PokeReturnValue
+    from airflow.sdk import (
+        BaseOperator,
+        BaseOperatorLink,
+        BaseSensorOperator,
+        Context,
+        PokeReturnValue,
+    )
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
         AirflowException,
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
         AirflowSkipException,
         AirflowTaskTimeout,
         TaskDeferralError,
+        TaskDeferralTimeout,
     )
     from airflow.sdk.types import TaskInstanceKey
 else:
@@ -59,6 +66,17 @@ else:
             TaskDeferralError,
         )
 
+    try:
+        from airflow.sdk.exceptions import TaskDeferralTimeout
+    except ImportError:
+        try:
+            from airflow.exceptions import TaskDeferralTimeout
+        except ImportError:  # Airflow 2.11
+
+            class TaskDeferralTimeout(TaskDeferralError):
+                """Never raised there: the same is told by a text."""
+
+
 __all__ = [
     "AirflowException",
     "AirflowFailException",
@@ -72,8 +90,10 @@ __all__ = [
     "BaseSensorOperator",
     "PokeReturnValue",
     "TaskDeferralError",
+    "TaskDeferralTimeout",
     "conf",
     "first_poke_of_this_try",
+    "is_deferral_timeout",
     "is_made_from_mapped",
     "mask_secret",
     "task_state_store",
@@ -81,8 +101,17 @@ __all__ = [
 ]
 
 
+def is_deferral_timeout(error: BaseException) -> bool:
+    """Tell whether an exception of a resumed task says that its deferral was not ended in time."""
+    return isinstance(error, TaskDeferralTimeout) or (
+        # Airflow 2.11
+        isinstance(error, TaskDeferralError) and str(error) == "Trigger timeout"
+    )
+
+
 def is_made_from_mapped(operator: BaseOperator) -> bool:
     """Tell whether a worker is making this task of a mapped one, so that no DAG is being parsed."""
+    # A private name: Airflow tells it nowhere else (no issue filed).
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))
 
 
@@ -91,12 +120,12 @@ def first_poke_of_this_try(context: Context) -> datetime | None:
     ti: Any = context["ti"]
     if hasattr(ti, "get_first_reschedule_date"):
         found: datetime | str | None = ti.get_first_reschedule_date(context)
-        # Within dag.test(), Airflow 3.0 hands on the text that its API answered.
+        # Within dag.test(), Airflow up to 3.1.3 hands on its API's text (apache/airflow#58777).
         return datetime.fromisoformat(found) if isinstance(found, str) else found
     # Airflow 2.11: its own query, from this try on instead of from the first try.
-    from airflow.sensors.base import _orig_start_date  # type: ignore[import-not-found]
+    from airflow.sensors.base import _orig_start_date  # type: ignore[import-not-found]  # not in 3.x
 
-    return _orig_start_date(  # type: ignore[no-any-return]
+    return _orig_start_date(  # type: ignore[no-any-return]  # not in 3.x, and so untyped
         dag_id=ti.dag_id,
         task_id=ti.task_id,
         run_id=ti.run_id,
@@ -115,7 +144,7 @@ def xcom_of(ti_key: TaskInstanceKey, key: str) -> Any | None:
     try:
         from airflow.sdk.execution_time.xcom import XCom
     except ImportError:  # Airflow 2.11
-        from airflow.models.xcom import XCom  # type: ignore[no-redef]
+        from airflow.models.xcom import XCom  # type: ignore[no-redef]  # another class
     return XCom.get_value(key=key, ti_key=ti_key)
 
 
@@ -124,5 +153,5 @@ def mask_secret(secret: str) -> None:
     try:
         from airflow.sdk.log import mask_secret as mask
     except ImportError:  # Airflow 2.11
-        from airflow.utils.log.secrets_masker import mask_secret as mask  # type: ignore[import-not-found,no-redef]
+        from airflow.utils.log.secrets_masker import mask_secret as mask  # type: ignore[import-not-found,no-redef]  # there then
     mask(secret)

@@ -1,60 +1,90 @@
-"""What the hook, the sensors and the operator raise, beside botocore's own exceptions."""
+"""
+What the hook, the sensors and the operators raise, beside botocore's own exceptions and AirflowSensorTimeout.
+
+::
+
+    SnowballError
+    ├── SnowballTargetUnreachableError   jobs ended short of the target            final
+    ├── SnowballJobsOverdueError         jobs are late, and on_overdue is "fail"   final
+    ├── SnowballPermanentError           asking again gets the same answer         final
+    ├── SnowballOutageError              no listing for too long                   retried
+    ├── SnowballTriggerError             the triggerer gave no verdict             retried
+    ├── SnowballAnswerError              an answer of AWS is not whole             retried
+    ├── SnowballConnectionError          an Airflow connection cannot be used      retried
+    └── SnowballFileError                a job's log or report cannot be read      retried
+
+Final ones are also AirflowFailException: the task fails whatever its ``retries``. Retried ones fail a
+try, and Airflow's ``retries`` apply.
+"""
 
 from __future__ import annotations
 
-from airflow_provider_snowball.compat import AirflowException, AirflowFailException, AirflowSensorTimeout
-from airflow_provider_snowball.wait import Fail, FailKind
+from airflow_provider_snowball.compat import AirflowException, AirflowFailException
 
 __all__ = [
-    "ClusterJobsFailed",
-    "JobsOverdue",
+    "SnowballAnswerError",
     "SnowballConnectionError",
+    "SnowballError",
     "SnowballFileError",
-    "SnowballPollingFailed",
-    "SnowballRequestFailed",
-    "exception_for",
+    "SnowballJobsOverdueError",
+    "SnowballOutageError",
+    "SnowballPermanentError",
+    "SnowballTargetUnreachableError",
+    "SnowballTriggerError",
 ]
 
 
-class ClusterJobsFailed(AirflowFailException):
-    """The jobs waited for cannot reach the target any more. Retrying cannot help."""
+class SnowballError(AirflowException):
+    """What all exceptions of this package are."""
 
 
-class JobsOverdue(AirflowFailException):
-    """Jobs have been in a state for longer than ``max_days_in_state``, and ``on_overdue`` is "fail"."""
+class SnowballTargetUnreachableError(SnowballError, AirflowFailException):
+    """
+    The jobs waited for cannot reach the target any more: some ended without it, or their cluster did.
+
+    ``retries`` do not apply.
+    """
 
 
-class SnowballRequestFailed(AirflowFailException):
-    """Snowball, or the way to it, refused a request for good; the message has the API's own words."""
+class SnowballJobsOverdueError(SnowballError, AirflowFailException):
+    """
+    Jobs have been in a state for longer than ``max_days_in_state``, and ``on_overdue`` is "fail".
+
+    ``retries`` do not apply.
+    """
 
 
-class SnowballPollingFailed(AirflowException):
-    """A wait has had no answer for longer than ``max_blind_time``. ``retries`` apply."""
+class SnowballPermanentError(SnowballError, AirflowFailException):
+    """
+    What was asked for, or the way to it, is wrong: an argument, an id, the connection, a permission.
+
+    The message has the API's own words, where AWS was asked. ``retries`` do not apply.
+    """
 
 
-class SnowballConnectionError(AirflowException):
-    """An Airflow connection that was asked for by name cannot be found, or its lookup failed."""
+class SnowballOutageError(SnowballError):
+    """A wait has had no listing for as long as it bears that (``outage_timeout``). ``retries`` apply."""
 
 
-class SnowballFileError(AirflowException):
+class SnowballTriggerError(SnowballError):
+    """The triggerer ended a wait without a verdict on it. ``retries`` apply."""
+
+
+class SnowballAnswerError(SnowballError):
+    """
+    An answer was torn on its way, empty, no JSON or not of the API's form, or a listing did not end.
+
+    Nothing retries it at once: a wait asks again at its next poll, for an operator ``retries`` apply.
+    """
+
+
+class SnowballConnectionError(SnowballError):
+    """
+    An Airflow connection that was asked for by name cannot be found, or no client can be made of it.
+
+    From the hook: sensors and operators raise :class:`SnowballPermanentError` for it. ``retries`` apply.
+    """
+
+
+class SnowballFileError(SnowballError):
     """A job's report or log is not there, or could not be read to its end. ``retries`` apply."""
-
-
-_RAISED = {
-    FailKind.UNREACHABLE: ClusterJobsFailed,
-    FailKind.CLUSTER_ENDED: ClusterJobsFailed,
-    FailKind.OVERDUE: JobsOverdue,
-    FailKind.REQUEST: SnowballRequestFailed,
-    FailKind.TIMEOUT: AirflowSensorTimeout,
-    FailKind.BLIND: SnowballPollingFailed,
-    FailKind.ERROR: SnowballPollingFailed,
-}
-
-
-def exception_for(fail: Fail) -> BaseException:
-    """Return the exception that a failed wait raises, in every mode."""
-    if fail.kind is FailKind.ERROR and fail.error is not None:
-        return fail.error
-    error = _RAISED[fail.kind](fail.message)
-    error.__cause__ = fail.error
-    return error

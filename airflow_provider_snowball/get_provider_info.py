@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_snowball import __version__
-from airflow_provider_snowball.connection import metadata
+from airflow_provider_snowball.hooks.connection_form import metadata
 
 __all__ = ["get_provider_info"]
 

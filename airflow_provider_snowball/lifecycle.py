@@ -20,19 +20,23 @@ from typing import Any, TypedDict
 
 __all__ = [
     "PATHS",
+    "ArgumentError",
     "ClusterState",
     "Job",
     "JobListEntry",
     "JobState",
     "JobType",
     "Progress",
-    "check_min_jobs",
     "evaluate",
     "is_at_or_past",
     "parse_cluster_state",
     "parse_state",
     "portable",
 ]
+
+
+class ArgumentError(ValueError):
+    """What a caller passed in has the wrong form. What else is a ValueError comes from elsewhere."""
 
 
 class JobState(StrEnum):
@@ -99,6 +103,20 @@ PATHS: Mapping[JobType, tuple[JobState, ...]] = {
 _ENDED = frozenset({JobState.COMPLETE, JobState.CANCELLED})
 _KNOWN_STATES = frozenset(JobState)
 _KNOWN_TYPES = frozenset(JobType)
+#: What people call states, with the API's name for each.
+_OTHER_WORDS = {
+    "arrived": "WithCustomer",
+    "canceled": "Cancelled",
+    "completed": "Complete",
+    "delivered": "WithCustomer",
+    "done": "Complete",
+    "exporting": "InProgress",
+    "importing": "InProgress",
+    "imported": "Complete",
+    "intransit": "InTransitToCustomer",
+    "returned": "WithAWS",
+    "shipped": "InTransitToCustomer",
+}
 #: How many jobs a sentence names before it says "and N more"; a cluster has 16 at most.
 _NAMED = 20
 
@@ -107,36 +125,34 @@ def parse_state(value: object, name: str = "target_state") -> JobState:
     """
     Return ``value`` as a :class:`JobState`; ``name`` is what the message calls it.
 
-    :raises ValueError: if it is none of the 13 states; the message names them.
+    :raises ArgumentError: if it is none of the 13 states; the message names them.
     """
     if isinstance(value, str) and value in _KNOWN_STATES:
         return JobState(value)
-    raise ValueError(f"{name} must be one of {', '.join(JobState)}; got {value!r}")
+    hint = f"; did you mean {meant}?" if (meant := _state_meant_by(value)) else ""
+    raise ArgumentError(f"{name} must be one of {', '.join(JobState)}; got {value!r}{hint}")
+
+
+def _state_meant_by(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    # Only where somebody has erred.
+    from difflib import get_close_matches
+
+    word = "".join(filter(str.isalnum, value)).lower()
+    names = _OTHER_WORDS | {str(state).lower(): str(state) for state in JobState}
+    return next((names[each] for each in get_close_matches(word, names, n=1, cutoff=0.8)), None)
 
 
 def parse_cluster_state(value: object, name: str = "cluster_state") -> ClusterState:
     """
     Return ``value`` as a :class:`ClusterState`; ``name`` is what the message calls it.
 
-    :raises ValueError: if it is none of the 5 states; the message names them.
+    :raises ArgumentError: if it is none of the 5 states; the message names them.
     """
     if isinstance(value, str) and value in frozenset(ClusterState):
         return ClusterState(value)
-    raise ValueError(f"{name} must be one of {', '.join(ClusterState)}; got {value!r}")
-
-
-def check_min_jobs(value: object) -> int:
-    """
-    Return ``value`` as a number of jobs; a rendered template such as ``"5"`` is one, too.
-
-    :raises ValueError: if it is not a whole number of at least 1.
-    """
-    number = value
-    if isinstance(value, str) and value.strip().isdecimal():
-        number = int(value)
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ValueError(f"min_jobs must be a whole number of at least 1; got {value!r}")
-    return number
+    raise ArgumentError(f"{name} must be one of {', '.join(ClusterState)}; got {value!r}")
 
 
 def is_at_or_past(state: str | None, target: JobState, job_type: str | None) -> bool:
@@ -249,8 +265,21 @@ class Progress:
         return len(self.reached) + len(self.waiting) + len(self.unreachable) + len(self.missing)
 
     @property
+    def past(self) -> tuple[Job, ...]:
+        """The jobs that have left the target behind: their devices are no longer there."""
+        return tuple(job for job in self.reached if job.state != self.target)
+
+    @property
     def _score(self) -> str:
-        return f"{len(self.reached)} of {self.total} jobs at or past {self.target}"
+        line = f"{len(self.reached)} of {self.total} jobs at or past {self.target}"
+        return f"{line}, {len(self.past)} of them past it" if self.past else line
+
+    @property
+    def _lacking(self) -> str:
+        # Of jobs waited for by their ids, what is missing is said already.
+        if not self.too_few or (self.missing and self.min_jobs == 1):
+            return ""
+        return f"; {self.listed} of at least {self.min_jobs} listed"
 
     def __str__(self) -> str:
         """Return the counts in a line: ``3 of 5 jobs at or past WithCustomer (2 InTransitToCustomer)``."""
@@ -261,14 +290,14 @@ class Progress:
         if self.ignored:
             rest.append(f"{len(self.ignored)} Cancelled and ignored")
         line = f"{self._score} ({', '.join(rest)})" if rest else self._score
-        return f"{line}; {self.listed} of at least {self.min_jobs} listed" if self.too_few else line
+        return line + self._lacking
 
     def describe_late(self) -> str:
         """Name each late job: ``3 of 5 jobs at or past WithCustomer (JID… InTransitToCustomer, …)``."""
         late = [str(job) for job in self.waiting] + [f"{job_id} not listed" for job_id in self.missing]
         shown = late[:_NAMED] + ([f"and {len(late) - _NAMED} more"] if len(late) > _NAMED else [])
         line = f"{self._score} ({', '.join(shown)})" if shown else self._score
-        return f"{line}; {self.listed} of at least {self.min_jobs} listed" if self.too_few else line
+        return line + self._lacking
 
     def describe_failure(self, jobs: str = "jobs") -> str:
         """
@@ -308,12 +337,13 @@ def evaluate(
     :param parts: entries of the job parts of main jobs that ``job_ids`` names, by the main job's id.
     :param min_jobs: how many jobs must be listed before all of them can be "every job".
     :param ignore_cancelled: leave cancelled jobs out of "every job"; they still count for ``min_jobs``.
-    :raises ValueError: if target, ``min_jobs`` or their combination makes no sense.
+    :raises ArgumentError: if target, ``min_jobs`` or their combination makes no sense.
     """
     goal = parse_state(target)
-    min_jobs = check_min_jobs(min_jobs)
+    if min_jobs < 1:
+        raise ArgumentError(f"min_jobs must be at least 1: an empty listing is not all there; got {min_jobs}")
     if ignore_cancelled and goal is JobState.CANCELLED:
-        raise ValueError("ignore_cancelled leaves out the very jobs that target_state Cancelled waits for")
+        raise ArgumentError("ignore_cancelled leaves out the very jobs that target_state Cancelled waits for")
 
     entries = list(jobs)
     counted, missing = (

@@ -1,25 +1,37 @@
-"""Check what a caller passes in, before any request is made. Pure: standard library only."""
+"""
+Check what a caller passes in, before any request is made. Pure: standard library only.
+
+Each check returns the value in the form that the rest of the package works with, or raises
+ArgumentError, a ValueError, with a text that says what was expected and what came.
+"""
 
 from __future__ import annotations
 
 import json
-import math
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+
+from airflow_provider_snowball.lifecycle import ArgumentError, JobState, parse_state
 
 __all__ = [
     "MAX_PAGE_SIZE",
     "check_cluster_id",
+    "check_duration",
+    "check_flag",
     "check_job_id",
     "check_job_ids",
-    "check_max_blind_time",
-    "check_named_jobs",
+    "check_max_days_in_state",
+    "check_min_jobs",
     "check_page_size",
     "is_literal",
+    "plain",
     "plain_json",
 ]
 
+#: The longest duration: 100 years, with which dates can be reckoned.
+_LONGEST = timedelta(days=36525).total_seconds()
 #: The largest ``MaxResults`` that Snowball's listings take.
 MAX_PAGE_SIZE = 100
 
@@ -42,6 +54,20 @@ def is_literal(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float)
 
 
+def plain(value: Any) -> Any:
+    """Return a value in the form that a trigger's argument has: a duration in seconds, a tuple as a list."""
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, str):
+        # str() of a (str, Enum) member would be its name, not its value.
+        return str.__str__(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    return value
+
+
 def plain_json(value: Any) -> Any | None:
     """Return a value, tuples as lists, if it is made of plain JSON values only; None if it is not."""
     try:
@@ -51,16 +77,16 @@ def plain_json(value: Any) -> Any | None:
         return None
 
 
-def check_cluster_id(value: Any) -> str:
+def check_cluster_id(value: Any, name: str = "cluster_id") -> str:
     """
     Return ``value`` if it has the form of a cluster id.
 
-    :raises ValueError: if not. botocore would only have checked a minimum length.
+    :raises ArgumentError: if not. botocore would only have checked a minimum length.
     """
     if isinstance(value, str) and _CLUSTER_ID.fullmatch(value):
         return value
-    raise ValueError(
-        "cluster_id must be CID followed by a UUID, "
+    raise ArgumentError(
+        f"{name} must be CID followed by a UUID, "
         f"such as CID123e4567-e89b-12d3-a456-426655440000; got {value!r}"
     )
 
@@ -69,71 +95,116 @@ def check_job_id(value: Any, name: str = "job_id") -> str:
     """
     Return ``value`` if it has the form of a job id; ``name`` is what the message calls it.
 
-    :raises ValueError: if not.
+    :raises ArgumentError: if not.
     """
     if isinstance(value, str) and _JOB_ID.fullmatch(value):
         return value
-    raise ValueError(
+    if isinstance(value, Mapping) and "JobId" in value:
+        raise ArgumentError(
+            f"{name} must be a job's id, and is a whole job; pass its JobId: {value['JobId']!r}"
+        )
+    raise ArgumentError(
         f"{name} must be JID (or MID) followed by a UUID, "
         f"such as JID123e4567-e89b-12d3-a456-426655440000; got {value!r}"
     )
 
 
-def check_job_ids(value: Any) -> list[str] | None:
+def check_job_ids(value: Any, name: str = "job_ids") -> list[str] | None:
     """
     Return ``value`` as a list of job ids, or None if it is None.
 
-    :raises ValueError: if it is not a list, is empty, or holds anything but job ids.
+    :raises ArgumentError: if it is not a list, is empty, or holds anything but job ids.
     """
     if value is None:
         return None
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise ValueError(
-            f"job_ids must be a list of job ids; got the {type(value).__name__} {value!r}. To pass another "
+        raise ArgumentError(
+            f"{name} must be a list of job ids; got the {type(value).__name__} {value!r}. To pass another "
             "task's list, use its output (task.output), or a template with render_template_as_native_obj=True"
         )
-    job_ids = [check_job_id(item, "each of job_ids") for item in value]
+    job_ids = [check_job_id(item, f"each of {name}") for item in value]
     if not job_ids:
-        raise ValueError("job_ids must name at least one job; leave it out (None) to wait for all")
+        raise ArgumentError(f"{name} must name at least one job; leave it out (None) to wait for all")
     return job_ids
 
 
-def check_named_jobs(value: Any) -> list[str]:
+def check_min_jobs(value: Any, name: str = "min_jobs") -> int:
     """
-    Return ``value`` as a list of job ids, where None does not mean all jobs.
+    Return ``value`` as a number of jobs; a rendered template such as ``"5"`` is one, too.
 
-    :raises ValueError: as :func:`check_job_ids`, and for None.
+    :raises ArgumentError: if it is not a whole number of at least 1.
     """
-    job_ids = check_job_ids(value)
-    if job_ids is None:
-        raise ValueError("job_ids must name the jobs to wait for; got None")
-    return job_ids
+    number = value
+    if isinstance(value, str) and value.strip().isdecimal():
+        number = int(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ArgumentError(f"{name} must be a whole number of at least 1; got {value!r}")
+    return number
+
+
+def check_max_days_in_state(value: Any, name: str = "max_days_in_state") -> dict[str, float] | None:
+    """
+    Return ``value`` as days by state, or None if it is None.
+
+    :raises ArgumentError: if it is not a mapping of job states that a job can leave to numbers above 0.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise ArgumentError(
+            f"{name} must be a dict of days by state, such as {{'InTransitToCustomer': 10}}; got {value!r}"
+        )
+    found = {}
+    for key, days in value.items():
+        state = parse_state(key, f"each state of {name}")
+        if state in (JobState.COMPLETE, JobState.CANCELLED):
+            raise ArgumentError(f"{name} cannot have {state}: no job leaves that state")
+        if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days * 86400 <= _LONGEST:
+            raise ArgumentError(
+                f"{name}[{str(state)!r}] must be a number of days above 0, at most 100 years; got {days!r}"
+            )
+        found[str(state)] = float(days)
+    return found
 
 
 def check_page_size(value: Any) -> int | None:
     """
     Return ``value`` if it is None (the API's own size) or a page size that the API takes.
 
-    :raises ValueError: if not.
+    :raises ArgumentError: if not.
     """
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PAGE_SIZE:
-        raise ValueError(
+        raise ArgumentError(
             f"page_size must be a whole number from 1 to {MAX_PAGE_SIZE}, or None; got {value!r}"
         )
     return value
 
 
-def check_max_blind_time(value: Any) -> float:
+def check_duration(value: Any, name: str, *, at_least: float | None = None) -> float:
     """
-    Return ``value`` in seconds.
+    Return ``value`` in seconds; ``name`` is what the message calls it.
 
-    :raises ValueError: if it is neither a timedelta nor a number, or not more than 0.
+    :param at_least: the least seconds; None: more than 0.
+    :raises ArgumentError: if it is neither a timedelta nor a number, or out of bounds.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-        raise ValueError(
-            f"max_blind_time must be a timedelta or a number of seconds, more than 0; got {value!r}"
-        )
-    return float(seconds)
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if is_number and (seconds > 0 if at_least is None else at_least <= seconds) and seconds <= _LONGEST:
+        return float(seconds)
+    least = "more than 0" if at_least is None else f"at least {at_least:g}"
+    raise ArgumentError(
+        f"{name} must be a timedelta or a number of seconds, {least} and at most 100 years; got {value!r}"
+    )
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """
+    Return ``value`` if it is True or False.
+
+    :raises ArgumentError: if not; text would be true whatever it says.
+    """
+    if isinstance(value, bool):
+        return value
+    raise ArgumentError(f"{name} must be True or False; got the {type(value).__name__} {value!r}")

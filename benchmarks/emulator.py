@@ -103,7 +103,8 @@ def _fill(endpoint_url: str, region: str, count: int) -> None:
         JobType="LOCAL_USE", SnowballType="EDGE", ShippingOption="EXPRESS", AddressId=address_id
     )["ClusterId"]
     body = json.dumps({"count": count}).encode()
-    with urlopen(Request(f"{endpoint_url}/_snowball/clusters/{cluster_id}/jobs", body), timeout=30):
+    url = f"{endpoint_url}/_snowball/clusters/{cluster_id}/jobs"
+    with urlopen(Request(url, body, {"Content-Type": "application/json"}), timeout=30):
         pass
     role = {"BucketAccessRoleArn": "arn:aws:iam::123456789012:role/bench"}
     source, destination = (

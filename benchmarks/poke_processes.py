@@ -22,7 +22,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from airflow.providers.standard.sensors.python import PythonSensor
 
 from benchmarks.waits_in_one_loop import CONN, PER_CLUSTER
-from tests.fleet_server import cluster_id, connection
+from tests.fakes.fleet_server import cluster_id, connection
 
 #: Airflow's default for [core] parallelism.
 _AT_ONCE = 32
@@ -30,7 +30,7 @@ _AT_ONCE = 32
 
 def have_all_arrived(cluster_id: str) -> bool:
     """Ask as a DAG's author would, with the amazon provider's generic hook."""
-    client = AwsBaseHook(aws_conn_id=CONN, client_type="snowball").get_conn()
+    client: Any = AwsBaseHook(aws_conn_id=CONN, client_type="snowball").get_conn()
     pages = client.get_paginator("list_cluster_jobs").paginate(ClusterId=cluster_id)
     return all(job["JobState"] == "WithCustomer" for page in pages for job in page["JobListEntries"])
 

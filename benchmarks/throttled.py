@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.report import Result, Target
 from benchmarks.waits import child
-from tests.fleet_server import FleetServer
+from tests.fakes.fleet_server import FleetServer
 
 WAITS = 100
 INTERVAL = 15.0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.report import Result
-from tests.fleet_server import FleetServer, connection
+from tests.fakes.fleet_server import FleetServer, connection
 from tests.system.airflow_processes import AirflowProcesses, processes_of
 
 WAITS = 1000

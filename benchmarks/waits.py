@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from benchmarks.report import Result, Target
-from tests.fleet_server import FleetServer
+from tests.fakes.fleet_server import FleetServer
 
 __all__ = ["child", "run"]
 

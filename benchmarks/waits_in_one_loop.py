@@ -15,15 +15,15 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import psutil
 import structlog
 
-from tests.fleet_server import JOBS_LISTED, FleetServer, cluster_id, connection
-from tests.integration.scripted_snowball import job_id
+from tests.fakes.fleet_server import JOBS_LISTED, FleetServer, cluster_id, connection
+from tests.fakes.scripted_snowball import job_id
 
 CONN = "fleet"
 PER_CLUSTER = 10
@@ -40,19 +40,29 @@ class Heard:
     def attach(self) -> None:
         """Listen to both of Airflow's ways of logging."""
 
-        def structured(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        def structured(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> NoReturn:
             self._hear(str(event.get("event")) % (event.get("positional_args") or ()))
             raise structlog.DropEvent
 
         structlog.configure(processors=[structured])
-        handler = logging.Handler()
-        handler.emit = lambda record: self._hear(record.getMessage())  # type: ignore[method-assign]
-        logging.root.handlers = [handler]
+        logging.root.handlers = [_Ear(self._hear)]
         logging.root.setLevel(logging.INFO)
 
     def _hear(self, text: str) -> None:
         if text.startswith(self._beginning):
             self.tasks.add(asyncio.current_task())
+
+
+class _Ear(logging.Handler):
+    """Hands the text of each record on."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        super().__init__()
+        self._hear = hear
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand it on."""
+        self._hear(record.getMessage())
 
 
 class Ticker:
@@ -93,7 +103,7 @@ def _begun(interval: float) -> dict[str, Any]:
     """Return what a triggerer rebuilds a trigger with after a restart: its first poll is due."""
     return {
         "target_state": "WithCustomer",
-        "started_at": datetime.now(UTC).isoformat(),
+        "memory": {"started_at": datetime.now(UTC).isoformat()},
         "timeout": 86400.0,
         "poke_interval": interval,
         "aws_conn_id": CONN,

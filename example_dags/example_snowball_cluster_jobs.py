@@ -1,8 +1,16 @@
-"""Wait until the devices of a Snowball cluster have arrived, list them, and start a copy to each."""
+"""
+Wait until the devices of a Snowball cluster have arrived, and start a copy to each that is still there.
+
+The wait is over when every device is at or past WithCustomer. In a run that is late, or cleared, devices may
+have left again: then the run fails, and names them.
+
+A cluster's jobs are LOCAL_USE. Their state Complete means that the devices are back and erased: nothing was
+imported into S3.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 try:
@@ -30,8 +38,20 @@ with DAG(
         target_state="WithCustomer",
         min_jobs="{{ params.min_jobs }}",
         deferrable=True,
+        retries=3,
+        retry_delay=timedelta(minutes=5),
     )
-    list_jobs = ListClusterJobsOperator(task_id="list_jobs", cluster_id="{{ params.cluster_id }}")
+    list_jobs = ListClusterJobsOperator(
+        task_id="list_jobs", cluster_id="{{ params.cluster_id }}", job_states=["WithCustomer"]
+    )
+
+    @task
+    def devices_here(arrived: list[dict[str, Any]], here: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the jobs to copy to; fail if a device has left since it arrived."""
+        gone = {job["JobId"] for job in arrived} - {job["JobId"] for job in here}
+        if gone:
+            raise RuntimeError(f"{len(gone)} of {len(arrived)} devices have left: {', '.join(sorted(gone))}")
+        return here
 
     @task(map_index_template="{{ task.op_kwargs['job']['JobId'] }}")
     def copy_to_device(job: dict[str, Any]) -> str:
@@ -39,5 +59,5 @@ with DAG(
         return f"copying to the device of {job['JobId']}, which is {job['JobState']}"
 
     wait_for_devices >> list_jobs
-    copy_to_device.expand(job=list_jobs.output)
+    copy_to_device.expand(job=devices_here(wait_for_devices.output, list_jobs.output))
 # [END howto_snowball_cluster_jobs]

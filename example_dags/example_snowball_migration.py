@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 try:
@@ -28,7 +28,12 @@ with DAG(
     doc_md=__doc__,
 ) as dag:
     wait_for_imports = JobsSensor(
-        task_id="wait_for_imports", job_ids="{{ params.job_ids }}", target_state="Complete", deferrable=True
+        task_id="wait_for_imports",
+        job_ids="{{ params.job_ids }}",
+        target_state="Complete",
+        deferrable=True,
+        retries=3,
+        retry_delay=timedelta(minutes=5),
     )
 
     @task(map_index_template="{{ task.op_kwargs['job']['JobId'] }}")

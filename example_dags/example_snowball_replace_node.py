@@ -1,8 +1,13 @@
-"""Replace a node of a running cluster: order the new device, and wait until it is there."""
+"""
+Replace a node of a running cluster: order the new device, and wait until it is there.
+
+A cluster's jobs are LOCAL_USE. Their state Complete means that the devices are back and erased: nothing was
+imported into S3.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 try:
@@ -40,12 +45,17 @@ with DAG(
         job_ids=order_replacement(),
         target_state="WithCustomer",
         deferrable=True,
+        retries=3,
+        retry_delay=timedelta(minutes=5),
     )
 
     @task
     def join_cluster(jobs: list[dict[str, Any]]) -> str:
-        """Stand in for unlocking the device and adding it to the cluster."""
-        return f"{jobs[0]['JobId']} joined"
+        """Stand in for unlocking the device and adding it to the cluster; fail if it has left."""
+        [job] = jobs
+        if job["JobState"] != "WithCustomer":
+            raise RuntimeError(f"The device of {job['JobId']} is not there: its job is {job['JobState']}")
+        return f"{job['JobId']} joined"
 
     join_cluster(wait_for_replacement.output)
 # [END howto_snowball_replace_node]

@@ -1,7 +1,12 @@
-"""A throw-away Airflow, and an environment without anybody's AWS settings."""
+"""
+A throw-away Airflow for each process, and an environment without anybody's AWS settings.
+
+pytest-xdist's workers inherit the environment of the process that starts them: each makes it anew.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -42,7 +47,17 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def airflow_home() -> Path:
-    """Make the database of the throw-away Airflow."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the database of the throw-away Airflow: a copy of one that all workers of this session share."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    template = shared / "migrated.db"
+    with (shared / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.exists():
+            # Its lines tell why, where it fails.
+            subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, text=True)
+            shutil.copy(_HOME / "airflow.db", template)
+    shutil.copy(template, _HOME / "airflow.db")
     return _HOME

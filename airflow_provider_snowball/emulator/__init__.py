@@ -35,14 +35,14 @@ import importlib.util
 import re
 import sys
 
+from .extra import is_command, not_installed
+
 try:
     import moto.backend_index
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        f"The local Snowball is built on moto, and {error.name} is not installed: "
-        "pip install 'airflow-provider-snowball[emulator]'",
-        name=error.name,
-    ) from error
+    if is_command():  # which has no say before this package is imported
+        sys.exit(not_installed(error.name))
+    raise ModuleNotFoundError(not_installed(error.name), name=error.name) from error
 
 from . import exceptions, models, responses, urls
 from .clock import Clock
@@ -74,7 +74,8 @@ def register() -> bool:
     """
     here = sys.modules[__name__]
     if _NAME not in sys.modules and importlib.util.find_spec(_NAME) is None:
-        # moto has no way to add a service: it imports "moto." plus the name that the index gives.
+        # moto has no way to add a service (getmoto/moto#7126 asks for extensions): it imports "moto." plus
+        # the name that the index gives.
         # The modules are listed too, else they would be imported again, with a state of their own.
         sys.modules[_NAME] = here
         for module in (exceptions, models, responses, urls):

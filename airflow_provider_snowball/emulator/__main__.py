@@ -81,6 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         server.start()
+    except ModuleNotFoundError as error:
+        parser.exit(1, f"{error}\n")
     except OSError as error:
         parser.exit(1, f"Cannot serve at {server.endpoint_url}: {error.strerror}\n")
     ended = threading.Event()

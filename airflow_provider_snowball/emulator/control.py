@@ -6,12 +6,14 @@ They are described in :mod:`.server`.
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.core.exceptions import ServiceException
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, UnsupportedMediaType
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
@@ -23,11 +25,14 @@ from .models import SnowballBackend, all_backends, announcer, snowball_clock
 from .responses import RESET_HEADER
 from .store import snowball_faults
 
-__all__ = ["JOB_CHANGES", "PREFIX", "ConnectionReset", "with_control"]
+__all__ = ["JOB_CHANGES", "PREFIX", "ConnectionReset", "is_loopback", "with_control"]
 
 PREFIX = "/_snowball/"
 #: What X-Amz-Target begins with, in each request to Snowball.
 _TARGET = "AWSIESnowballJobManagementService."
+_JSON = "application/json"
+#: A Host header: an IPv6 address in brackets, or another address or a name; with a port or without.
+_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::\d*)?")
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -36,13 +41,14 @@ class ConnectionReset(ConnectionResetError):
     """Raised in place of an answer: a fault wants the connection reset."""
 
 
-def with_control(app: Wsgi, snowball: Wsgi) -> Wsgi:
+def with_control(app: Wsgi, snowball: Wsgi, bound_to: str) -> Wsgi:
     """
     Serve the control endpoints and the files behind links besides moto's services.
 
     :param app: all of moto's services. It finds out which one is meant at a cost: it looks through
         moto's folder for each request.
     :param snowball: this one alone, which says so in each request.
+    :param bound_to: the host at which all of it is served.
     """
 
     def unless_reset(start_response: Any) -> Any:
@@ -59,14 +65,23 @@ def with_control(app: Wsgi, snowball: Wsgi) -> Wsgi:
             return snowball(environ, unless_reset(start_response))
         if not path.startswith(PREFIX):
             return app(environ, start_response)
-        respond = _respond_with_file if path.startswith(links.PATH) else _respond
-        return respond(Request(environ))(environ, start_response)
+        request = Request(environ)
+        is_file = path.startswith(links.PATH)
+        response = _respond_with_file(request) if is_file else _respond(request, bound_to)
+        return response(environ, start_response)
 
     return dispatch
 
 
-def _respond(request: Request) -> Response:
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach the host, an address or a name."""
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _respond(request: Request, bound_to: str) -> Response:
     try:
+        _refuse_other_hosts(request.headers.get("Host", ""), bound_to)
         handle, values = _ROUTES.bind_to_environ(request.environ).match()
         if request.method == "POST":
             values = {**values, "body": _body(request)}
@@ -78,7 +93,7 @@ def _respond(request: Request) -> Response:
         status, answer = 404, {"error": error.message}
     except (TypeError, ValueError) as error:
         status, answer = 400, {"error": str(error)}
-    return Response(json.dumps(answer), status, content_type="application/json")
+    return Response(json.dumps(answer), status, content_type=_JSON)
 
 
 def _respond_with_file(request: Request) -> Response:
@@ -86,7 +101,38 @@ def _respond_with_file(request: Request) -> Response:
     return Response(body, status, headers)
 
 
+def _refuse_other_hosts(header: str, bound_to: str) -> None:
+    """
+    Take requests for loopback and for what the server is bound to.
+
+    A web page reaches this server by a name of its own that it lets point here, and then counts as
+    this server's own for the browser.
+    """
+    match = _HOST.fullmatch(header)
+    host = (match["address"] or match["name"]).lower() if match else ""
+    address, bound = _address(host), _address(bound_to)
+    # Bound to every address it cannot know which of them, or of a router before it, is asked for; a
+    # name can be anybody's, an address cannot.
+    everywhere = bound.is_unspecified if bound else not bound_to
+    same = address == bound if bound else host == bound_to.lower()
+    if not host or not (is_loopback(host) or same or (everywhere and address)):
+        served = "any IP address" if everywhere else bound_to
+        raise Forbidden(f"The Host must be loopback or {served}, which this serves; got {header!r}")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
 def _body(request: Request) -> dict[str, Any]:
+    # A web page may send other types to any server, and this one only to a server that agrees.
+    if request.mimetype != _JSON:
+        raise UnsupportedMediaType(
+            f"A POST takes the header Content-Type: {_JSON}; got {request.content_type or 'none'}"
+        )
     body = json.loads(request.get_data() or b"{}")
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object")

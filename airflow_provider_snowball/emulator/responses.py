@@ -62,7 +62,7 @@ class _Listing(ActionResult):  # type: ignore[misc]  # moto is not followed
     A page of a listing, whose entries have members of the model only.
 
     moto's serializer looks each member of each entry up in the model, which for a page of a hundred
-    takes longer than all the rest of the request.
+    takes longer than all the rest of the request (no issue filed).
     """
 
     def execute_result(self, context: Any) -> Any:
@@ -100,7 +100,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
         Answer an operation that is not here with a client error.
 
         moto would raise NotImplementedError, and its server a 500, which boto3 takes for a passing
-        fault and sends again. A request that faults strike is answered as they have it.
+        fault and sends again (no issue filed). A request that faults strike is answered as they have it.
         """
         action = self._get_action()
         if not _operation(action) or not hasattr(self, camelcase_to_underscores(action)):
@@ -179,7 +179,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
         )
 
     def _error(self, status: int, code: str, message: str) -> Any:
-        """Return an error by hand: moto serializes modelled ones only."""
+        """Return an error by hand: moto serializes modelled ones only (no issue filed)."""
         headers = {
             **self.response_headers,
             "Content-Type": "application/x-amz-json-1.1",

@@ -5,7 +5,10 @@ Point a client at :attr:`SnowballServer.endpoint_url`, or set ``AWS_ENDPOINT_URL
 Requests must be signed, with any credentials: moto tells its services, accounts and regions apart by
 the signature.
 
-Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with ``{"error": ...}``:
+Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with ``{"error": ...}``. So
+that no web page can use them, a POST takes ``Content-Type: application/json`` (or answers 415), and each
+request a Host that is loopback or what the server is bound to (or 403); bound to every address, as
+``0.0.0.0`` is, it takes any IP address for a Host, and of names ``localhost`` only:
 
 ``GET /_snowball/clock``
     ``{"now": simulated seconds, "speed": simulated seconds per second, "paused": false}``
@@ -39,7 +42,7 @@ Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with 
 
 from __future__ import annotations
 
-import ipaddress
+import importlib
 import logging
 import socket
 import struct
@@ -52,7 +55,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from . import register
 from .clock import parse_speed
-from .control import ConnectionReset, with_control
+from .control import ConnectionReset, is_loopback, with_control
+from .extra import not_installed
 from .models import announcer, snowball_clock
 from .store import snowball_faults
 
@@ -83,7 +87,7 @@ class SnowballServer:
         speed: float | str = 1.0,
         allow_remote: bool = False,
     ) -> None:
-        if not allow_remote and not _is_loopback(host):
+        if not allow_remote and not is_loopback(host):
             raise ValueError(f"{host} can be reached from other machines, which takes allow_remote=True")
         self.host = host
         self.port = port
@@ -102,9 +106,15 @@ class SnowballServer:
         Begin to serve, and return as soon as requests are taken.
 
         :raises OSError: if the port is taken.
+        :raises ModuleNotFoundError: if the extra ``emulator`` is not installed whole.
         """
         # Flask and its friends are wanted by a server only.
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        try:
+            for name in ("flask", "flask_cors"):  # before moto, which warns that they are missing
+                importlib.import_module(name)
+            from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(not_installed(error.name), name=error.name) from error
 
         if self._server is not None:
             raise RuntimeError(f"This server is already running at {self.endpoint_url}")
@@ -118,7 +128,9 @@ class SnowballServer:
             self._server = make_server(
                 self.host,
                 listening.getsockname()[1],
-                with_control(DomainDispatcherApplication(create_backend_app), create_backend_app("snowball")),
+                with_control(
+                    DomainDispatcherApplication(create_backend_app), create_backend_app("snowball"), self.host
+                ),
                 threaded=True,
                 request_handler=_QuietHandler,
                 fd=listening.fileno(),
@@ -166,12 +178,3 @@ class _QuietHandler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the base class's names
         """Keep requests at DEBUG: what matters are the transitions."""
         log.debug("%s %s", self.address_string(), message % args)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 import botocore.exceptions as bc
 import botocore.session
 
-from airflow_provider_snowball.exceptions import SnowballConnectionError
-from airflow_provider_snowball.wait import ErrorKind, RequestError
+from airflow_provider_snowball.exceptions import (
+    SnowballConnectionError,
+    SnowballError,
+    SnowballPermanentError,
+)
+from airflow_provider_snowball.hooks.redaction import bounded, redacted, without_secrets
+from airflow_provider_snowball.lifecycle import ArgumentError
+from airflow_provider_snowball.waiting.calls import ErrorKind, RequestError
 
-__all__ = ["classify"]
+__all__ = ["classify", "permanent_as_such"]
+
+T = TypeVar("T")
 
 _THROTTLING = frozenset(
     {
@@ -52,7 +62,7 @@ _UNKNOWN_KEYS = frozenset(
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 #: botocore's errors that repeat until somebody changes credentials, region or configuration.
-_REFUSALS = (
+_DENIALS = (
     bc.NoCredentialsError,
     bc.PartialCredentialsError,
     bc.NoRegionError,
@@ -64,6 +74,7 @@ _REFUSALS = (
     bc.TokenRetrievalError,
     bc.SSOError,
     bc.UnknownServiceError,
+    bc.UnknownSignatureVersionError,
     # Of the requests, only the one for a role has arguments that nothing of ours has looked at.
     bc.ParamValidationError,
     SnowballConnectionError,
@@ -73,27 +84,56 @@ _ADVICE = {
     bc.InvalidRegionError: "a region reads like us-east-1",
     bc.NoCredentialsError: "give the connection an access key or a profile, or the machine a role",
     bc.PartialCredentialsError: "give both halves of the access key",
+    bc.UnknownSignatureVersionError: "correct signature_version among the options for botocore",
     bc.ParamValidationError: "correct role_arn and assume_role_kwargs of the connection",
 }
+_LONGEST_CODE = 100
 _AWS_ENDPOINT = re.compile(r"https://(?:snowball|snowball-fips|sts)\.(?P<region>[a-z]+(?:-[a-z0-9]+)+)\.\S+")
-_PASSWORD_IN_URL = re.compile(r"(?<=//)[^/@\s]+@")
 
 
-def classify(error: Exception) -> RequestError:
+def classify(error: Exception, where: str = "") -> RequestError:
     """
     Tell what an exception of a call means, in the API's own words and with what can be done about it.
 
-    An error that this function does not know counts as passing: it may not meet the next poll.
+    An error that this function does not know counts as transient: it may not meet the next poll. Neither
+    its text nor its cause shows a secret.
+
+    :param where: where the call went, for what is wrong there and not elsewhere.
     """
     code = type(error).__name__
     if isinstance(error, bc.ClientError):
         code = _code_of(error) or code
-    words = _PASSWORD_IN_URL.sub("***@", " ".join(_words_of(error).split()))
+    words = bounded(redacted(_words_of(error)))
     if advice := _advice_on(error):
         words = f"{words.rstrip('.')}; {advice}"
-    found = RequestError(_kind_of(error), words, code=code, throttled=code in _THROTTLING)
-    found.__cause__ = error
+    kind = _kind_of(error)
+    # What is wrong with a connection has its name in its text.
+    is_named = isinstance(error, SnowballConnectionError)
+    if where and kind in (ErrorKind.NOT_FOUND, ErrorKind.DENIED) and not is_named:
+        words = f"{words} ({where})"
+    found = RequestError(kind, words, code=code, throttled=code in _THROTTLING)
+    found.__cause__ = without_secrets(error)
     return found
+
+
+def permanent_as_such(call: Callable[[], T], where: Callable[[], str] = str) -> T:
+    """
+    Return what a call does; let its exception through if another try may not meet it, without secrets.
+
+    :param where: as for :func:`classify`.
+    :raises SnowballPermanentError: in the place of an exception that no wait would bear at its start.
+    """
+    try:
+        return call()
+    except Exception as error:
+        found = classify(error, where())
+        if found.__cause__ is error and found.kind is ErrorKind.TRANSIENT:
+            raise
+    # Not above: what came would be the context of what is raised, secrets and all.
+    if found.kind is not ErrorKind.TRANSIENT:
+        # The words of what it came from are in it.
+        raise SnowballPermanentError(str(found))
+    raise found.__cause__ or found
 
 
 def _kind_of(error: Exception) -> ErrorKind:
@@ -101,23 +141,26 @@ def _kind_of(error: Exception) -> ErrorKind:
         code = _code_of(error)
         http = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _THROTTLING_OR_SERVER or http in (408, 429) or http >= 500:
-            return ErrorKind.PASSING
+            return ErrorKind.TRANSIENT
+        if not code or code.isdecimal():
+            # botocore's own, of an answer without one: a proxy's page, say, and not AWS's word.
+            return ErrorKind.TRANSIENT
         if _is_about_a_role(error):
-            return ErrorKind.REFUSED
+            return ErrorKind.DENIED
         if code == "InvalidResourceException":
             return ErrorKind.NOT_FOUND
-        return ErrorKind.BAD_INPUT if code in _BAD_INPUT else ErrorKind.REFUSED
-    if isinstance(error, _REFUSALS) or _region_without_snowball(error):
-        return ErrorKind.REFUSED
-    return ErrorKind.BAD_INPUT if isinstance(error, ValueError) else ErrorKind.PASSING
+        return ErrorKind.BAD_INPUT if code in _BAD_INPUT else ErrorKind.DENIED
+    if isinstance(error, _DENIALS) or _region_without_snowball(error) or _cannot_be_sent(error):
+        return ErrorKind.DENIED
+    # What botocore's parser makes of an answer is a ValueError, too.
+    return ErrorKind.BAD_INPUT if isinstance(error, ArgumentError) else ErrorKind.TRANSIENT
 
 
 def _words_of(error: Exception) -> str:
     if isinstance(error, bc.ClientError):
         code = _code_of(error) or "an error"
         return f"{code} when calling {error.operation_name}: {error.response.get('Error', {}).get('Message')}"
-    ours = SnowballConnectionError | ValueError
-    if isinstance(error, ours) and not isinstance(error, bc.BotoCoreError):
+    if isinstance(error, SnowballError | ArgumentError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
@@ -131,7 +174,12 @@ def _advice_on(error: Exception) -> str | None:
             )
         if code in _EXPIRED:
             return "renew the session token"
-        if _is_about_a_role(error) and _kind_of(error) is ErrorKind.REFUSED:
+        if _is_about_a_role(error) and code == "ValidationError":
+            return (
+                "correct role_arn and assume_role_kwargs of the connection; the session's name is Airflow_ "
+                "and the id of the connection, and may have 64 characters"
+            )
+        if _is_about_a_role(error) and _kind_of(error) is ErrorKind.DENIED:
             return (
                 "the connection's role cannot be assumed: its trust policy must name the identity that "
                 "assumes it, and that identity must be allowed sts:AssumeRole"
@@ -139,17 +187,25 @@ def _advice_on(error: Exception) -> str | None:
         if code in _DENIED:
             return f"allow the IAM action snowball:{error.operation_name}"
         return None
+    if _cannot_be_sent(error):
+        return "the credentials have a line break, or another character that no request can have"
     if region := _region_without_snowball(error):
         return f"region {region} has no AWS Snowball as far as botocore knows; choose the region of the jobs"
     return next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), None)
 
 
 def _code_of(error: bc.ClientError) -> str:
-    return error.response.get("Error", {}).get("Code") or ""
+    # Whatever stood there, in as many characters as a code may have.
+    return str(error.response.get("Error", {}).get("Code") or "")[:_LONGEST_CODE]
 
 
 def _is_about_a_role(error: bc.ClientError) -> bool:
     return error.operation_name.startswith("AssumeRole")
+
+
+def _cannot_be_sent(error: Exception) -> bool:
+    """Tell whether a header was refused before it was sent: those that vary are of the credentials."""
+    return "invalid header" in str(error).lower()
 
 
 def _region_without_snowball(error: Exception) -> str | None:

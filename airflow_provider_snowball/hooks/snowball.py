@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import cached_property
@@ -17,22 +18,38 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from botocore.config import Config
 
-from airflow_provider_snowball.calls import Call, DescribeCluster, DescribeJob, ListClusterJobs, ListJobs
 from airflow_provider_snowball.compat import AirflowNotFoundException, mask_secret
-from airflow_provider_snowball.connection import (
-    ACCEPTED_TYPES,
+from airflow_provider_snowball.exceptions import (
+    SnowballAnswerError,
+    SnowballConnectionError,
+    SnowballFileError,
+)
+from airflow_provider_snowball.hooks.connection_form import (
     CONN_TYPE,
     EXTRA_FIELDS,
     HOOK_NAME,
     field_behaviour,
-    without_empty,
 )
-from airflow_provider_snowball.exceptions import SnowballConnectionError, SnowballFileError
+from airflow_provider_snowball.hooks.connection_settings import (
+    check_region,
+    config_of,
+    read_connection,
+    verify_of,
+)
+from airflow_provider_snowball.hooks.connection_test import ask_for_a_cluster
 from airflow_provider_snowball.hooks.errors import classify
-from airflow_provider_snowball.hooks.files import lines_of, open_link
-from airflow_provider_snowball.hooks.probe import probe
+from airflow_provider_snowball.hooks.job_files import lines_of, open_link
+from airflow_provider_snowball.hooks.redaction import redacted
+from airflow_provider_snowball.hooks.whole_answers import take_whole_answers_only, unreadable_as_broken
 from airflow_provider_snowball.lifecycle import JobListEntry
 from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
+from airflow_provider_snowball.waiting.calls import (
+    Call,
+    DescribeCluster,
+    DescribeJob,
+    ListClusterJobs,
+    ListJobs,
+)
 
 if TYPE_CHECKING:
     from botocore.paginate import Paginator
@@ -43,10 +60,16 @@ if TYPE_CHECKING:
         DescribeJobResultTypeDef,
     )
 
-__all__ = ["JobListEntry", "SnowballHook", "answer", "classify"]
+__all__ = ["JobListEntry", "SnowballHook", "make_call"]
 
 #: How often a listing is begun again when its pages shift under it, before that counts as an error.
 MAX_RESTARTS = 3
+#: The most pages of one listing: an answer may name ever new ones.
+MAX_PAGES = 10_000
+#: Seconds after which a listing that is not at its end has failed.
+MAX_LISTING_SECONDS = 300.0
+#: Seconds to wait for a connection and for each answer, where connection and caller set none.
+DEFAULT_TIMEOUTS = Config(connect_timeout=15, read_timeout=15)
 #: Used where connection, caller, environment and profile set no retries of their own.
 DEFAULT_RETRIES = {"mode": "standard", "total_max_attempts": 5}
 #: The same for a client that many waits share: adaptive mode slows all of them once one is throttled.
@@ -69,7 +92,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     class would go on with whatever credentials the machine has. For ``aws_default`` its habit, with its
     warning, stays.
 
-    Methods raise :class:`botocore.exceptions.ClientError` as it comes; :func:`classify` tells what it means.
+    Methods raise :class:`botocore.exceptions.ClientError` as it comes;
+    :func:`~airflow_provider_snowball.hooks.errors.classify` tells what it means.
 
     .. seealso:: :external+boto3:py:class:`Snowball.Client`
     """
@@ -79,12 +103,27 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     #: The retries of a client for which nobody set any.
     default_retries: Mapping[str, Any] = DEFAULT_RETRIES
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        aws_conn_id: str | None = AwsGenericHook.default_conn_name,
+        verify: bool | str | None = None,
+        region_name: str | None = None,
+        *,
+        config: Config | Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         kwargs["client_type"] = "snowball"
-        super().__init__(*args, **kwargs)
+        super().__init__(
+            # An empty text is what an optional template rendered to.
+            aws_conn_id or None,
+            verify=verify_of(verify, "the task"),
+            region_name=check_region(region_name, "the task"),
+            config=config_of(config, "botocore_config of the task"),
+            **kwargs,
+        )
 
     @classmethod
-    def of(cls, *, botocore_config: dict[str, Any] | None, **parameters: Any) -> SnowballHook:
+    def of(cls, *, botocore_config: Mapping[str, Any] | None, **parameters: Any) -> SnowballHook:
         """Build a hook from the four AWS parameters of a sensor, an operator or a trigger."""
         return cls(config=botocore_config, **parameters)
 
@@ -98,6 +137,13 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         try:
             return super().get_connection(conn_id)
         except AirflowNotFoundException as error:
+            variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+            if os.environ.get(variable):
+                raise SnowballConnectionError(
+                    f"Airflow connection {conn_id!r} cannot be read from the environment's {variable}: "
+                    "it is neither JSON nor a URI whose special characters, such as a / in the secret, are "
+                    "percent-encoded. No other credentials are tried in its place"
+                ) from None
             if conn_id == cls.default_conn_name:
                 raise
             raise SnowballConnectionError(
@@ -116,7 +162,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         from flask_appbuilder.fieldwidgets import (  # type: ignore[import-not-found]  # older lines bring both
             BS3TextFieldWidget,
         )
-        from wtforms import StringField  # type: ignore[import-untyped]
+        from wtforms import StringField  # type: ignore[import-untyped]  # has none
 
         return {
             field.key: StringField(field.label, description=field.description, widget=BS3TextFieldWidget())
@@ -125,7 +171,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
     @classmethod
     def _get_provider_version(cls) -> str:
-        # The base class looks up the amazon provider's by conn_type, to tell AWS.
+        # The base class looks up the amazon provider's by conn_type, to tell AWS (no issue filed).
         return str(AwsGenericHook._get_provider_version())
 
     @cached_property
@@ -138,7 +184,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         found = None
         if self.aws_conn_id:
             try:
-                found = _as_aws(self.get_connection(self.aws_conn_id))
+                found = read_connection(self.get_connection(self.aws_conn_id))
             except AirflowNotFoundException:
                 self.log.warning(
                     "Airflow connection %r cannot be found: going on with what boto3 finds", self.aws_conn_id
@@ -155,17 +201,20 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         :raises SnowballConnectionError: if an address among the settings is none.
         """
-        config = config or self.config
-        if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]
-            config = config.merge(Config(retries=self.default_retries))  # type: ignore[arg-type]
+        # What was set there goes before what is merged with it.
+        config = DEFAULT_TIMEOUTS.merge(config or self.config)
+        if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]  # made of options
+            config = config.merge(Config(retries=self.default_retries))  # type: ignore[arg-type]  # a TypedDict there
         try:
-            return super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
+            client = super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
         except ValueError as error:
             if isinstance(error, bc.BotoCoreError):
                 raise
             raise SnowballConnectionError(
-                f"No client can be made of Airflow connection {self.aws_conn_id!r}: {error}"
-            ) from error
+                f"No client can be made of Airflow connection {self.aws_conn_id!r}: {redacted(str(error))}"
+            ) from None
+        take_whole_answers_only(client)
+        return client
 
     def _retries_are_set_outside(self) -> bool:
         if os.environ.get("AWS_MAX_ATTEMPTS") or os.environ.get("AWS_RETRY_MODE"):
@@ -179,8 +228,19 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         :raises SnowballConnectionError: if the connection cannot be found, or is none for AWS.
         """
+        # As botocore has it: a region in the configuration goes before the session's.
+        set_there = getattr(self.config, "region_name", None)
         session = botocore.session.Session(profile=self.conn_config.profile_name)
-        return self.region_name or session.get_config_variable("region")
+        return set_there or self.region_name or session.get_config_variable("region")
+
+    def where(self) -> str:
+        """Say where requests go, and whose they are: ``region us-east-1, Airflow connection 'snow'``."""
+        try:
+            region = self.find_region()
+        except Exception:
+            region = None
+        whose = f"Airflow connection {self.aws_conn_id!r}" if self.aws_conn_id else "no Airflow connection"
+        return f"region {region}, {whose}" if region else whose
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -190,7 +250,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_clusters`
         """
-        return probe(self)
+        return ask_for_a_cluster(self)
 
     def connection_fingerprint(self) -> str:
         """
@@ -205,18 +265,6 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     def before_each_request(self, function: Callable[..., None]) -> None:
         """Have ``function`` called in the calling thread before each request, retries and pages included."""
         self.conn.meta.events.register("before-send.snowball", function)
-
-    def forget_models(self) -> None:
-        """
-        Let go of what botocore read to build the client, and keeps for as long as the client lives.
-
-        That is 26,000 objects, the endpoints of all services among them, and Python's garbage collector
-        looks at each of them while an event loop stands still. Whatever is needed again is read again.
-        """
-        # botocore has no public way; where it keeps them elsewhere, they stay.
-        cache = getattr(getattr(self.conn, "_loader", None), "_cache", None)
-        if isinstance(cache, dict):
-            cache.clear()
 
     def close(self) -> None:
         """Close the client's connections to AWS."""
@@ -271,7 +319,14 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_cluster`
         """
         check_cluster_id(cluster_id)
-        return self.conn.describe_cluster(ClusterId=cluster_id)["ClusterMetadata"]
+        conn = self.conn
+        with unreadable_as_broken("DescribeCluster"):
+            answer = conn.describe_cluster(ClusterId=cluster_id)
+        if "ClusterMetadata" not in answer:
+            raise SnowballAnswerError(
+                "The answer to DescribeCluster does not count: it has no ClusterMetadata"
+            )
+        return answer["ClusterMetadata"]
 
     def describe_job(self, job_id: str) -> DescribeJobResultTypeDef:
         """
@@ -323,7 +378,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
     def _describe_job(self, job_id: str) -> dict[str, Any]:
         check_job_id(job_id)
-        response = dict(self.conn.describe_job(JobId=job_id))
+        conn = self.conn
+        with unreadable_as_broken("DescribeJob"):
+            response = dict(conn.describe_job(JobId=job_id))
         response.pop("ResponseMetadata", None)
         return response
 
@@ -338,7 +395,12 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         # Should anything log it after all, Airflow's task logs show asterisks.
         mask_secret(link)
         proxies = getattr(self.config, "proxies", None)
-        return open_link(link, what, verify=self.verify, proxies=proxies)
+        verify = self.verify
+        if verify is None:
+            # As botocore has it: AWS_CA_BUNDLE, or the profile's ca_bundle.
+            session = botocore.session.Session(profile=self.conn_config.profile_name)
+            verify = session.get_config_variable("ca_bundle")
+        return open_link(link, what, verify=verify, proxies=proxies)
 
     def _list(
         self,
@@ -357,7 +419,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 **arguments, PaginationConfig={} if size is None else {"PageSize": size}
             )
             try:
-                return [entry for page in _no_token_twice(pages) for entry in page.get(key) or ()]
+                with unreadable_as_broken(f"a listing of {key}"):
+                    return [entry for page in _bounded(pages) for entry in page.get(key) or ()]
             except (bc.PaginationError, bc.ClientError) as error:
                 shifted = isinstance(error, bc.PaginationError) or (
                     error.response.get("Error", {}).get("Code") == "InvalidNextTokenException"
@@ -368,7 +431,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         raise AssertionError("unreachable: the last round returns or raises")
 
 
-def answer(hook: SnowballHook, call: Call) -> Any:
+def make_call(hook: SnowballHook, call: Call) -> Any:
     """
     Make the call that a wait asks for.
 
@@ -385,7 +448,9 @@ def answer(hook: SnowballHook, call: Call) -> Any:
             case DescribeJob(job_id):
                 return _entries_of(hook.describe_job(job_id))
     except Exception as error:
-        raise classify(error) from error
+        found = classify(error, hook.where())
+    # Not above: what came would be the context of what is raised, secrets and all.
+    raise found from found.__cause__
 
 
 def _entries_of(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -395,6 +460,8 @@ def _entries_of(description: Mapping[str, Any]) -> dict[str, Any]:
     Only those keys: the answer also has addresses, and links that open the job's logs to anybody.
     """
     parts = [_entry_of(part) for part in description.get("SubJobMetadata") or ()]
+    if "JobMetadata" not in description:
+        raise SnowballAnswerError("The answer to DescribeJob does not count, since it has no JobMetadata")
     job = _entry_of(description["JobMetadata"])
     is_main = bool(parts) or str(job.get("JobId")).startswith("MID")
     return {"job": job | {"IsMaster": is_main}, "parts": [part | {"IsMaster": False} for part in parts]}
@@ -404,45 +471,26 @@ def _entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {key: metadata[key] for key in JobListEntry.__annotations__ if key in metadata}
 
 
-def _no_token_twice(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Pass pages on; botocore itself notices a token only if it comes twice in a row."""
+def _bounded(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Pass pages on to an end; botocore sees a token only if it comes twice in a row (boto/botocore#3778)."""
     seen = set()
-    for page in pages:
+    ends_at = time.monotonic() + MAX_LISTING_SECONDS
+    for number, page in enumerate(pages, 1):
         yield page
         if token := page.get("NextToken"):
             if token in seen:
                 raise bc.PaginationError(message="a NextToken came twice in one listing")
             seen.add(token)
+            if number >= MAX_PAGES or time.monotonic() >= ends_at:
+                raise SnowballAnswerError(
+                    f"A listing was not at its end after {number} pages: each page named another one"
+                )
 
 
 def _each_once(entries: list[JobListEntry]) -> list[JobListEntry]:
     """Keep each JobId once, where it stood first with what was said last; keep all entries without one."""
-    last: dict[Any, JobListEntry] = {}
+    last: dict[tuple[str, object], JobListEntry] = {}
     for number, entry in enumerate(entries):
-        last[entry.get("JobId") or number] = entry
+        job_id = entry.get("JobId")
+        last[("at", number) if job_id is None else ("id", job_id)] = entry
     return list(last.values())
-
-
-def _as_aws(found: Any) -> AwsConnectionWrapper:
-    """
-    Return an Airflow connection as the amazon provider's own, which warns of every type but aws.
-
-    :raises SnowballConnectionError: if it is of another type than the two, or has half an access key.
-    """
-    if found.conn_type and found.conn_type not in ACCEPTED_TYPES:
-        raise SnowballConnectionError(
-            f"Airflow connection {found.conn_id!r} is of type {found.conn_type!r}, which is none for AWS; "
-            f"name one of type {' or '.join(ACCEPTED_TYPES)} in aws_conn_id"
-        )
-    ours: AwsConnectionWrapper = AwsConnectionWrapper.from_connection_metadata(
-        conn_id=found.conn_id,
-        login=found.login,
-        password=found.password,
-        extra=without_empty(found.extra_dejson),
-    )
-    if bool(found.login) != bool(found.password) and not ours.aws_access_key_id:
-        raise SnowballConnectionError(
-            f"Airflow connection {found.conn_id!r} has only half an access key: give it both the access key "
-            "ID and the secret access key, or neither. No other credentials are tried in their place"
-        )
-    return ours

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, cast, overload
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters
-from airflow_provider_snowball.calls import Call, ListClusterJobs, ListJobs
 from airflow_provider_snowball.compat import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -20,35 +19,54 @@ from airflow_provider_snowball.compat import (
     BaseSensorOperator,
     PokeReturnValue,
     TaskDeferralError,
+    TaskDeferralTimeout,
     conf,
     first_poke_of_this_try,
+    is_deferral_timeout,
     is_made_from_mapped,
     task_state_store,
 )
-from airflow_provider_snowball.exceptions import exception_for
-from airflow_provider_snowball.lifecycle import JobState, parse_state
-from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
-from airflow_provider_snowball.sightings import check_max_days_in_state
-from airflow_provider_snowball.terms import BACKSTOP, Terms
-from airflow_provider_snowball.validate import (
-    check_job_ids,
-    check_max_blind_time,
-    is_literal,
-    plain_json,
+from airflow_provider_snowball.exceptions import (
+    SnowballJobsOverdueError,
+    SnowballOutageError,
+    SnowballPermanentError,
+    SnowballTargetUnreachableError,
+    SnowballTriggerError,
 )
-from airflow_provider_snowball.wait import Again, Done, Fail, FailKind, Step, Wait, drive
+from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
+from airflow_provider_snowball.sensors.trigger_rendering import why_not_rendered_alike
+from airflow_provider_snowball.validate import check_flag, is_literal, plain, plain_json
+from airflow_provider_snowball.waiting.calls import Call, RequestError
+from airflow_provider_snowball.waiting.config import BACKSTOP, LONGEST_WAIT, WAIT_PARAMETERS, WaitConfig
+from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind, Step, Wait, drive
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_snowball.hooks.snowball import SnowballHook
 
-__all__ = ["SnowballSensor"]
+__all__ = ["OnOverdue", "SnowballSensor"]
 
-_REMEMBERED = "snowball_wait"
+#: What ``on_overdue`` takes.
+OnOverdue = Literal["warn", "fail"] | Callable[[Any], Any]
+
+#: After the deadline, no request goes out that comes later than this.
+_GRACE = timedelta(seconds=10)
+#: The key of a wait's memory in Airflow's task state store. It stays.
+_MEMORY = "snowball_wait"
 _TRIGGERS = "airflow_provider_snowball.triggers.snowball"
-#: Without map_indexes it asks for a slice of XComs. Airflow 3.3's triggerer has none: the trigger hangs.
-_UNANSWERED = re.compile(r"xcom_pull\((?![^)]*\bmap_indexes\b)")
+#: Those parameters of a wait that Airflow's sensors have, too.
+_AIRFLOWS_OWN = frozenset({"exponential_backoff", "max_wait", "poke_interval", "silent_fail", "timeout"})
+
+_RAISED = {
+    FailKind.UNREACHABLE: SnowballTargetUnreachableError,
+    FailKind.CLUSTER_ENDED: SnowballTargetUnreachableError,
+    FailKind.OVERDUE: SnowballJobsOverdueError,
+    FailKind.PERMANENT: SnowballPermanentError,
+    FailKind.OUTAGE: SnowballOutageError,
+    FailKind.TRANSIENT: SnowballTriggerError,
+    FailKind.TIMEOUT: AirflowSensorTimeout,
+}
 
 
 class SnowballSensor(AwsParameters, BaseSensorOperator):
@@ -56,32 +74,32 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     Wait until jobs are at or past a state.
 
     Task state, XCom, exception and message are the same in poke, reschedule and deferrable mode.
-    ``timeout`` counts from the start of each try. A subclass says where the jobs are listed, and which
-    trigger waits for them. The AWS parameters are those of
+    ``timeout`` counts from the start of each try. A subclass spells the parameters, and says which trigger
+    waits for its jobs. The AWS parameters are those of
     :class:`~airflow_provider_snowball.aws.AwsParameters`, all others those of Airflow's sensors.
 
     :param target_state: one of :class:`~airflow_provider_snowball.lifecycle.JobState` (templated).
     :param job_ids: wait for these jobs only; one that is not listed yet is waited for (templated).
     :param ignore_cancelled: leave cancelled jobs out, instead of failing for them.
-    :param deferrable: wait in the triggerer; default: ``[operators] default_deferrable``.
-    :param start_from_trigger: begin in the triggerer as well, so that no worker is needed until the wait is
-        over. Where Airflow cannot do that, the wait begins on a worker, which says why, and is deferred.
-    :param max_blind_time: how long a wait that once had an answer bears to have none (``timedelta`` or
+    :param outage_timeout: how long a wait that once had a listing bears to have none (``timedelta`` or
         seconds). In reschedule mode it is known only from Airflow 3.3 on.
     :param max_days_in_state: days by state after which a job that is still waited for is overdue, counted
         from when this wait first saw it there. Another try begins to count anew, and so does each poke in
         reschedule mode before Airflow 3.3, and a triggerer's restart for states entered since the deferral.
     :param on_overdue: "warn" logs a warning and counts ``snowball.jobs_overdue``, once for each job and
         state; "fail" fails the wait; a notifier, or any function of the context, is called besides the
-        warning, with the texts as ``overdue_jobs`` in the context.
+        warning, with the texts as ``overdue_jobs`` in the context, and again at the next poll if it fails.
+    :param deferrable: wait in the triggerer; default: ``[operators] default_deferrable``.
+    :param start_from_trigger: begin in the triggerer as well, so that no worker is needed until the wait is
+        over. Where Airflow cannot do that, the wait begins on a worker, which says why, and is deferred.
     :param poke_interval: default: ``[snowball] poke_interval``, which is 900 seconds.
     :param mode: default: reschedule, since a wait takes days.
-    :param timeout: default: 400 days, more than a device may stay.
+    :param timeout: default, and what None means: 400 days, more than a device may stay.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
-    :raises ClusterJobsFailed: if a job ended without reaching the target.
-    :raises JobsOverdue: if a job is overdue and ``on_overdue`` is "fail".
-    :raises SnowballRequestFailed: if what is asked for does not exist, or access is refused from the start.
-    :raises SnowballPollingFailed: after ``max_blind_time``; ``retries`` apply.
+    :raises SnowballTargetUnreachableError: if a job ended without reaching the target.
+    :raises SnowballJobsOverdueError: if a job is overdue and ``on_overdue`` is "fail".
+    :raises SnowballPermanentError: if what is asked for does not exist, or access is denied from the start.
+    :raises SnowballOutageError: after ``outage_timeout``; ``retries`` apply.
     :raises AirflowSensorTimeout: after ``timeout``.
     """
 
@@ -89,264 +107,250 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     ui_color = "#e0eef9"
     #: The name of the trigger that waits for the jobs, in :mod:`airflow_provider_snowball.triggers.snowball`.
     trigger_class: str
-    min_jobs: int | str = 1
+    #: The parameters of a wait that a sensor does without.
+    left_out: ClassVar[frozenset[str]] = frozenset()
+    on_overdue: OnOverdue
 
     def __init__(
         self,
         *,
-        target_state: str = JobState.COMPLETE.value,
-        job_ids: Sequence[str] | None = None,
-        ignore_cancelled: bool = False,
-        deferrable: bool | None = None,
-        start_from_trigger: bool = False,
-        max_blind_time: timedelta | float = timedelta(days=2),
-        max_days_in_state: Mapping[str, float] | None = None,
-        on_overdue: Literal["warn", "fail"] | Callable[[Context], Any] = "warn",
-        poke_interval: timedelta | float | None = None,
-        mode: str = "reschedule",
-        timeout: timedelta | float = timedelta(days=400),
+        deferrable: bool | None,
+        start_from_trigger: bool,
+        poke_interval: timedelta | float | None,
+        timeout: timedelta | float | None,
         **kwargs: Any,
     ) -> None:
+        timeout = LONGEST_WAIT if timeout is None else timeout
+        for name, value in (("deferrable", deferrable), ("start_from_trigger", start_from_trigger)):
+            if value is not None:
+                check_flag(value, name)
+        own = WAIT_PARAMETERS.keys() - _AIRFLOWS_OWN - self.left_out
+        ours = {name: kwargs.pop(name) for name in own if name in kwargs}
         if poke_interval is None:
             poke_interval = conf.getfloat("snowball", "poke_interval", fallback=900.0)
-        super().__init__(poke_interval=poke_interval, mode=mode, timeout=timeout, **kwargs)
+        # Before Airflow's own arithmetic with them.
+        given = {"poke_interval": poke_interval, "timeout": timeout, "max_wait": kwargs.get("max_wait")}
+        WaitConfig.check_literals(given)
+        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
-        self.target_state = target_state
-        self.job_ids = job_ids
-        self.ignore_cancelled = ignore_cancelled
-        self.deferrable = deferrable or start_from_trigger
-        self.max_blind_time = check_max_blind_time(max_blind_time)
-        self.max_days_in_state = check_max_days_in_state(max_days_in_state)
-        if on_overdue not in ("warn", "fail") and not callable(on_overdue):
-            raise ValueError(f'on_overdue must be "warn", "fail" or a notifier; got {on_overdue!r}')
-        self.on_overdue = on_overdue
-        self._begins_in_trigger = start_from_trigger
-        #: Where a wait that was to begin in the triggerer says why it did not, should a worker get it.
-        self._why_on_worker: str | None = None
-
-    def _source(self) -> ListClusterJobs | ListJobs:
-        """Return the call that lists the jobs, as rendered so far."""
-        raise NotImplementedError
-
-    def _settle(self) -> None:
-        """Judge what is known when the DAG is parsed; each subclass calls it once its arguments are set."""
+        self.deferrable: bool = deferrable or start_from_trigger
+        for name, value in ours.items():
+            setattr(self, name, value)
         # Of a mapped task, a worker judges them in execute(), where soft_fail and the like apply.
         if not is_made_from_mapped(self):
-            self._check_literals()
-        if self._begins_in_trigger:
-            self._why_on_worker = self._plan_start_from_trigger()
+            WaitConfig.check_literals(self._wait_arguments())
+        #: Where a wait that was to begin in the triggerer says why it did not, should a worker get it.
+        self._why_on_worker = self._plan_start_from_trigger() if start_from_trigger else None
 
-    def _check_literals(self) -> None:
-        if is_literal(self.target_state):
-            target = parse_state(self.target_state)
-            if self.ignore_cancelled and target is JobState.CANCELLED:
-                raise ValueError(
-                    "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for"
-                )
-        if is_literal(self.job_ids):
-            check_job_ids(self.job_ids)
-        elif isinstance(self.job_ids, list | tuple):
-            check_job_ids([job_id for job_id in self.job_ids if is_literal(job_id)] or None)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse an override of what no mode calls: it would be ignored without a word."""
+        super().__init_subclass__(**kwargs)
+        if cls.poke is not SnowballSensor.poke:
+            raise TypeError(
+                f"{cls.__name__} overrides poke(), which no mode of a Snowball sensor calls; "
+                "override execute(), or put a task of your own behind the sensor"
+            )
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Poll, and wait in this process, by rescheduling or by deferring until the wait has ended."""
         if self._why_on_worker:
             self.log.info("Begun on a worker in spite of start_from_trigger: %s", self._why_on_worker)
         try:
-            started_at, wait = self._begin(context)
-            poller = _HookPoller(self, context)
+            wait = self._begin(context)
+            poller = _Poller(self, context)
             while True:
                 step = self._poll(wait, poller)
                 if not isinstance(step, Again):
                     return self._end(step)
                 if step.overdue:
-                    self._on_overdue([str(each) for each in step.overdue], context)
+                    self._on_overdue(wait, step, context)
                 if step.new_client:
-                    poller = _HookPoller(self, context)
+                    poller = _Poller(self, context)
                 if self.deferrable:
-                    self._defer(wait, started_at, step)
+                    self._defer(wait, step.delay)
                 if self.reschedule:
-                    _remember(context, wait)
+                    self._remember(context, wait)
                     next_poke = datetime.now(UTC) + timedelta(seconds=step.delay)
-                    raise AirflowRescheduleException(next_poke)  # type: ignore[no-untyped-call]
+                    raise AirflowRescheduleException(next_poke)  # type: ignore[no-untyped-call]  # Airflow's own
                 time.sleep(step.delay)
         except AirflowTaskTimeout as error:
             self._skip_if_asked(error)
             raise
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Poll once and return the verdict, with the jobs as the XCom value once it is met."""
-        step = self._poll(self._begin(context)[1], _HookPoller(self, context))
+        """
+        Poll once and return the verdict, with the jobs as the XCom value once it is met.
+
+        For the test of a DAG, or a look by hand: no mode calls it.
+        """
+        step = self._poll(self._begin(context), _Poller(self, context))
         if isinstance(step, Again):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._end(step))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
         """End the wait as the trigger found; the method's name and the event's form are stored: they stay."""
-        from airflow_provider_snowball.triggers.events import region_of, step_of
+        from airflow_provider_snowball.triggers.events import interim_of, region_of, step_of
 
-        if event and event.get("status") == "overdue":
-            self._go_on(context, event)
         if region := region_of(event):
             # No worker has had this task before.
             SnowFamilyConsoleLink().persist(context, lambda: region)
+        if interim := interim_of(event):
+            self._go_on(context, *interim)
         return self._end(step_of(event))
 
-    def _go_on(self, context: Context, event: Mapping[str, Any]) -> NoReturn:
+    def _go_on(self, context: Context, step: Again, memory: Mapping[str, str]) -> NoReturn:
         """Tell of overdue jobs where the trigger could not, and hand the wait to another one."""
-        self._notify([str(each) for each in event["overdue"]], context)
-        started_at = datetime.fromisoformat(event["started_at"])
-        wait = Wait(self._terms(started_at), now=datetime.now(UTC), succeeded=True, memory=event["seen"])
-        self._defer(wait, started_at, Again(float(event["delay"])))
+        now = datetime.now(UTC)
+        wait = Wait(self._config(), started_at=now, memory=memory)
+        self._on_overdue(wait, step, context)
+        self._defer(wait, step.delay)
 
-    def _on_overdue(self, jobs: list[str], context: Context) -> None:
-        from airflow_provider_snowball.triggers.metrics import count_overdue
+    def _on_overdue(self, wait: Wait, step: Again, context: Context) -> None:
+        from airflow_provider_snowball.triggers.metrics import count_notifier_error, count_overdue
 
-        count_overdue(len(jobs))
-        self._notify(jobs, context)
-
-    def _notify(self, jobs: list[str], context: Context) -> None:
         if callable(self.on_overdue):
+            jobs = [str(each) for each in step.overdue]
+            # A copy, and not a dict of it: on Airflow 2.11 reading all of it warns of every deprecated key.
+            told = cast("dict[str, Any]", copy.copy(context))
+            told["overdue_jobs"] = jobs
             try:
-                self.on_overdue(cast("Context", {**context, "overdue_jobs": jobs}))
+                # A notifier may render its own fields in place (Airflow's BaseNotifier does, no issue
+                # filed): each time, a copy of it is told.
+                copy.copy(self.on_overdue)(told)
             except Exception:
-                # Nobody was told, but the wait is worth more.
+                # Nobody was told, but the wait is worth more: it is tried again at the next poll.
                 self.log.exception("on_overdue failed for %s", ", ".join(jobs))
-
-    @property
-    def _overdue_means(self) -> str:
-        return self.on_overdue if isinstance(self.on_overdue, str) else "notify"
+                count_notifier_error()
+                return
+            wait.mark_told(step.overdue, datetime.now(UTC))
+        count_overdue(len(step.overdue))
 
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
     ) -> list[dict[str, Any]]:
         """Resume after a deferral, past the base sensor's rules for it, which differ between lines."""
+        # apache/airflow#71255 is about soft_fail; on 2.11 a timeout is another exception as well.
         try:
-            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)  # type: ignore[no-any-return]
-        except TaskDeferralError as error:
-            if str(error) != "Trigger timeout":
+            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)  # type: ignore[no-any-return]  # untyped there
+        except (TaskDeferralError, TaskDeferralTimeout, AirflowTaskTimeout) as error:
+            if not is_deferral_timeout(error):
                 self._skip_if_asked(error)
                 raise
-        except AirflowTaskTimeout as error:
-            self._skip_if_asked(error)
-            raise
         # Nobody polled at the deadline, since no triggerer was there to: do it here, with no time left.
         now = datetime.now(UTC)
-        wait = Wait(self._terms(now - timedelta(seconds=self.timeout)), now=now, succeeded=True)
-        step = self._poll(wait, _HookPoller(self, context))
+        started_at = now - timedelta(seconds=self.timeout)
+        wait = Wait(self._config(), started_at=started_at, memory={"listed_at": started_at.isoformat()})
+        step = self._poll(wait, _Poller(self, context))
         if isinstance(step, Again):
             raise AssertionError("a poll at the deadline ends a wait")
         return self._end(step)
 
-    def _begin(self, context: Context) -> tuple[datetime, Wait]:
+    def _begin(self, context: Context) -> Wait:
+        """Return the wait, with what an earlier poke of this try has remembered of it."""
         now = datetime.now(UTC)
-        if self.deferrable or not self.reschedule:
-            return now, Wait(self._terms(now), now=now)
-        first_poke_at = first_poke_of_this_try(context)
-        if first_poke_at is None:
-            return now, Wait(self._terms(now), now=now)
-        terms = self._terms(first_poke_at)
-        return first_poke_at, Wait(
-            terms,
-            now=now,
-            # Had the first poke failed, this try would not have been rescheduled (but with silent_fail,
-            # where it does not matter).
-            succeeded=True,
-            memory=_recall(context) or {"asked_at": terms.presumably_asked_at(now).isoformat()},
-        )
+        config = self._config()
+        first_poke = None if self.deferrable or not self.reschedule else first_poke_of_this_try(context)
+        if first_poke is None:
+            return Wait(config, started_at=now)
+        # Had the first poke failed, this try would not have been rescheduled.
+        known = {"started_at": first_poke.isoformat(), "listed_at": first_poke.isoformat()}
+        return Wait(config, started_at=now, memory=self._recall(context) or known)
 
-    def _terms(self, started_at: datetime) -> Terms:
+    def _wait_arguments(self) -> dict[str, Any]:
+        """Return the flat dict of keywords that says what is waited for, as rendered so far."""
+        given = {name: getattr(self, name) for name in WAIT_PARAMETERS if hasattr(self, name)}
+        if callable(self.on_overdue):
+            given["on_overdue"] = "notify"
+        for name in ("exponential_backoff", "silent_fail"):
+            given[name] = bool(given[name])
+        return {name: plain(value) for name, value in given.items()}
+
+    def _config(self) -> WaitConfig:
         try:
-            return Terms(
-                source=self._source(),
-                target_state=self.target_state,
-                job_ids=self.job_ids,
-                min_jobs=self.min_jobs,
-                ignore_cancelled=self.ignore_cancelled,
-                started_at=started_at,
-                timeout=self.timeout,
-                interval=self.poke_interval,
-                exponential_backoff=bool(self.exponential_backoff),
-                max_wait=None if self.max_wait is None else self.max_wait.total_seconds(),
-                max_blind_time=self.max_blind_time,
-                max_days_in_state=self.max_days_in_state,
-                on_overdue=self._overdue_means,
-                silent_fail=self.silent_fail,
-            )
+            return WaitConfig.read(self._wait_arguments())
         except ValueError as error:
             # A rendered or mapped value: what a literal one would have met when the DAG was parsed.
-            self._end(Fail(FailKind.REQUEST, str(error), error))
+            self._end(Fail(FailKind.PERMANENT, str(error), error))
 
-    def _poll(self, wait: Wait, poller: _HookPoller) -> Step:
-        step = drive(wait.poll(lambda: datetime.now(UTC)), poller)
-        for news in wait.take_news():
-            self.log.log(news.level, "%s", news.text)
+    def _poll(self, wait: Wait, poller: _Poller) -> Step:
+        listing: Any
+        # The last poll of all has its time, too, however late it begins.
+        poller.ends_at = max(wait.deadline, datetime.now(UTC)) + _GRACE
+        try:
+            listing = poller(wait.config.listing)
+        except RequestError as error:
+            listing = error
+        step = drive(wait.judge(listing, lambda: datetime.now(UTC)), poller)
+        for line in wait.take_lines():
+            self.log.log(line.level, "%s", line.text)
         return step
-
-    def _trigger_arguments(self) -> dict[str, Any]:
-        """Return what the trigger is told in any case, as rendered so far."""
-        return {
-            "target_state": self.target_state,
-            "job_ids": self.job_ids,
-            "ignore_cancelled": self.ignore_cancelled,
-            "timeout": self.timeout,
-            "poke_interval": self.poke_interval,
-            "exponential_backoff": bool(self.exponential_backoff),
-            "max_wait": None if self.max_wait is None else self.max_wait.total_seconds(),
-            "max_blind_time": self.max_blind_time,
-            "max_days_in_state": self.max_days_in_state,
-            "on_overdue": self._overdue_means,
-            "silent_fail": self.silent_fail,
-            **self.aws_parameters,
-        }
 
     def _plan_start_from_trigger(self) -> str:
         """Have Airflow begin the wait in the triggerer; return why not, in case that it does not."""
         from airflow.triggers.base import BaseTrigger, StartTriggerArgs
 
-        arguments = plain_json(self._trigger_arguments() | {"succeeded": False})
+        arguments = plain_json(self._wait_arguments() | self.aws_parameters)
         renders = hasattr(BaseTrigger, "render_template_fields")
         if self.execution_timeout is not None:
+            # No other deferral of Airflow 3 is bounded by it (apache/airflow#69678).
             return "Airflow would count execution_timeout against the whole wait"
         if arguments is None:
             return "an argument is neither a plain value nor a template string"
-        if not renders and not is_literal(list(arguments.values())):
+        if not all(is_literal(arguments[name]) for name in AWS_TEMPLATE_FIELDS):
+            # There, what is undefined is an empty text; and an empty one of these counts as none given.
+            return "an AWS parameter is a template"
+        templated = {name: arguments[name] for name in self.template_fields}
+        if not renders and not all(map(is_literal, templated.values())):
             return "this version of Airflow renders no templates in the triggerer"
-        if _UNANSWERED.search(str(arguments)):
-            return (
-                "Airflow's triggerer answers xcom_pull only if it is told map_indexes (-1 for a plain task)"
-            )
+        if reason := why_not_rendered_alike(templated, self.get_dag()):
+            return reason
         self.start_trigger_args = StartTriggerArgs(
             trigger_cls=f"{_TRIGGERS}.{self.trigger_class}",
             trigger_kwargs=arguments,
             next_method="execute_complete",
             timeout=timedelta(seconds=self.timeout) + BACKSTOP,
         )
+        # On the instance, not the class: mapped values would not reach the trigger (apache/airflow#48009).
         self.start_from_trigger = True
         return "mapped tasks, dag.test() and some versions of Airflow cannot begin in the triggerer"
 
-    def _defer(self, wait: Wait, started_at: datetime, step: Again) -> NoReturn:
+    def _defer(self, wait: Wait, delay: float) -> NoReturn:
         from airflow_provider_snowball.triggers import snowball as triggers
 
-        terms = wait.terms
-        left = terms.deadline - datetime.now(UTC)
-        told = self._trigger_arguments()
-        # Templates may have rendered to text what terms have as a number.
-        told |= {name: getattr(terms, name) for name in ("job_ids", "min_jobs") if name in told}
-        told |= {
-            "target_state": str(terms.target_state),
-            "started_at": started_at.isoformat(),
-            "seen": wait.seen(),
-            "succeeded": wait.succeeded,
-            "next_poll": (datetime.now(UTC) + timedelta(seconds=step.delay)).isoformat(),
-        }
-        self.defer(
-            trigger=getattr(triggers, self.trigger_class)(**told),
-            method_name="execute_complete",
-            timeout=max(left, timedelta(0)) + BACKSTOP,
+        now = datetime.now(UTC)
+        trigger = getattr(triggers, self.trigger_class)(
+            **wait.config.arguments(),
+            **self.aws_parameters,
+            memory=wait.memory(),
+            next_poll=(now + timedelta(seconds=delay)).isoformat(),
         )
+        left = max(wait.deadline - now, timedelta(0))
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=left + BACKSTOP)
         raise AssertionError("defer() raises")
+
+    def _recall(self, context: Context) -> dict[str, str]:
+        """Return what an earlier poke of this try remembered; empty before Airflow 3.3."""
+        store = task_state_store(context)
+        try:
+            remembered = store.get(_MEMORY) if store is not None else None
+        except Exception as error:
+            self.log.warning("What the wait has seen is not known to this poke: %s", error)
+            return {}
+        if not isinstance(remembered, dict) or remembered.get("try_number") != context["ti"].try_number:
+            return {}
+        return {key: value for key, value in remembered.items() if isinstance(value, str)}
+
+    def _remember(self, context: Context, wait: Wait) -> None:
+        """Keep what the next poke needs to know, where Airflow has a place for it (3.3 and later)."""
+        store = task_state_store(context)
+        if store is None:
+            return
+        try:
+            store.set(_MEMORY, {"try_number": context["ti"].try_number, **wait.memory()})
+        except Exception as error:
+            self.log.warning("What the wait has seen cannot be kept for its next poke: %s", error)
 
     @overload
     def _end(self, step: Done) -> list[dict[str, Any]]: ...
@@ -356,16 +360,16 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         """End the wait, in every mode, by the rules of Airflow's synchronous sensor loop."""
         if isinstance(step, Done):
             return step.jobs
-        error = exception_for(step)
+        error = _exception_of(step)
         if isinstance(error, AirflowSensorTimeout):
             if self.soft_fail:
                 raise AirflowSkipException(step.message)
-            raise error
+            raise error from None
         if isinstance(error, AirflowFailException):
             self._skip_if_asked(error)
         elif self.never_fail:
             raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
-        raise error
+        raise error from None
 
     def _skip_if_asked(self, error: BaseException) -> None:
         for name in ("soft_fail", "never_fail"):
@@ -373,8 +377,14 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 raise AirflowSkipException(f"Skipping due to {name} is set to True.") from error
 
 
-class _HookPoller:
-    """Answers a wait's requests with a hook of its own, built at the first one."""
+class _Poller:
+    """
+    Makes a wait's calls with a hook of its own, built at the first one.
+
+    No more than the configured calls a second go out, and none after ``ends_at``.
+    """
+
+    ends_at: datetime
 
     def __init__(self, sensor: SnowballSensor, context: Context) -> None:
         self._sensor = sensor
@@ -382,25 +392,30 @@ class _HookPoller:
         self._hook: SnowballHook | None = None
 
     def __call__(self, call: Call) -> Any:
-        from airflow_provider_snowball.hooks.snowball import SnowballHook, answer
+        from airflow_provider_snowball.hooks.errors import classify
+        from airflow_provider_snowball.hooks.snowball import SnowballHook, make_call
+        from airflow_provider_snowball.triggers.rate_cap import RateCap, calls_per_second
 
         if self._hook is None:
-            self._hook = SnowballHook.of(**self._sensor.aws_parameters)
+            try:
+                hook = SnowballHook.of(**self._sensor.aws_parameters)
+                hook.before_each_request(self._check_time)
+                hook.before_each_request(RateCap(calls_per_second()))
+            except Exception as error:
+                raise classify(error) from None
+            self._hook = hook
             SnowFamilyConsoleLink().persist(self._context, self._hook.find_region)
-        return answer(self._hook, call)
+        return make_call(self._hook, call)
+
+    def _check_time(self, **_: Any) -> None:
+        # botocore's retries, and further pages, would put off what is to be told.
+        if datetime.now(UTC) >= self.ends_at:
+            raise TimeoutError("no answer yet, and the wait is at its end")
 
 
-def _recall(context: Context) -> dict[str, str]:
-    """Return what an earlier poke of this try remembered; empty before Airflow 3.3."""
-    store = task_state_store(context)
-    remembered = store.get(_REMEMBERED) if store is not None else None
-    if not isinstance(remembered, dict) or remembered.get("try_number") != context["ti"].try_number:
-        return {}
-    return {key: value for key, value in remembered.items() if isinstance(value, str)}
-
-
-def _remember(context: Context, wait: Wait) -> None:
-    """Keep what the next poke needs to know, where Airflow has a place for it (3.3 and later)."""
-    store = task_state_store(context)
-    if store is not None:
-        store.set(_REMEMBERED, {"try_number": context["ti"].try_number, **wait.memory()})
+def _exception_of(fail: Fail) -> BaseException:
+    """Return the exception that a failed wait raises, in every mode."""
+    if fail.kind is FailKind.TRANSIENT and fail.error is not None:
+        return fail.error
+    # Not chained: what it came from says the same again, in 25 frames of botocore's.
+    return _RAISED[fail.kind](fail.message)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_snowball.calls import ListClusterJobs, ListJobs
-from airflow_provider_snowball.lifecycle import check_min_jobs
-from airflow_provider_snowball.sensors.base import SnowballSensor
-from airflow_provider_snowball.validate import check_cluster_id, check_named_jobs, is_literal
+from airflow_provider_snowball.aws import passed_on
+from airflow_provider_snowball.lifecycle import JobState
+from airflow_provider_snowball.sensors.base import OnOverdue, SnowballSensor
+from airflow_provider_snowball.waiting.config import LONGEST_WAIT
+
+if TYPE_CHECKING:
+    from airflow.sdk import XComArg
 
 __all__ = ["ClusterJobsSensor", "JobsSensor"]
 
@@ -26,8 +30,8 @@ class ClusterJobsSensor(SnowballSensor):
     :param cluster_id: ``CID`` and a UUID (templated).
     :param job_ids: wait for these jobs only; one that is not listed yet is waited for (templated).
     :param min_jobs: how many jobs must be listed before they can be all (templated).
-    :raises ClusterJobsFailed: also if the cluster itself ended before it listed enough.
-    :raises SnowballRequestFailed: also if there is no such cluster.
+    :raises SnowballTargetUnreachableError: also if the cluster itself ended before it listed enough.
+    :raises SnowballPermanentError: also if there is no such cluster.
 
     .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_cluster_jobs`
     """
@@ -35,24 +39,29 @@ class ClusterJobsSensor(SnowballSensor):
     template_fields: Sequence[str] = ("cluster_id", "min_jobs", *SnowballSensor.template_fields)
     trigger_class = "ClusterJobsTrigger"
 
-    def __init__(self, *, cluster_id: str, min_jobs: int | str = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cluster_id = cluster_id
-        self.min_jobs = min_jobs
-        self._settle()
-
-    def _source(self) -> ListClusterJobs:
-        return ListClusterJobs(self.cluster_id)
-
-    def _check_literals(self) -> None:
-        if is_literal(self.cluster_id):
-            check_cluster_id(self.cluster_id)
-        super()._check_literals()
-        if is_literal(self.min_jobs):
-            check_min_jobs(self.min_jobs)
-
-    def _trigger_arguments(self) -> dict[str, Any]:
-        return {"cluster_id": self.cluster_id, "min_jobs": self.min_jobs, **super()._trigger_arguments()}
+    def __init__(
+        self,
+        *,
+        cluster_id: str | XComArg,
+        target_state: JobState | str | XComArg = JobState.COMPLETE,
+        job_ids: Sequence[str] | str | XComArg | None = None,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        min_jobs: int | str | XComArg = 1,
+        ignore_cancelled: bool = False,
+        outage_timeout: timedelta | float = timedelta(days=2),
+        max_days_in_state: Mapping[str, float] | None = None,
+        on_overdue: OnOverdue = "warn",
+        deferrable: bool | None = None,
+        start_from_trigger: bool = False,
+        poke_interval: timedelta | float | None = None,
+        mode: Literal["poke", "reschedule"] = "reschedule",
+        timeout: timedelta | float | None = LONGEST_WAIT,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
 
 
 class JobsSensor(SnowballSensor):
@@ -68,21 +77,32 @@ class JobsSensor(SnowballSensor):
     and what it raises are those of :class:`~airflow_provider_snowball.sensors.base.SnowballSensor`.
 
     :param job_ids: the jobs, at least one (templated); one that is not listed yet is waited for.
-    :raises SnowballRequestFailed: also if a job is not listed, and does not exist either.
+    :raises SnowballPermanentError: also if a job is not listed, and does not exist either.
 
     .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_jobs`
     """
 
     trigger_class = "JobsTrigger"
+    left_out = frozenset({"cluster_id", "min_jobs"})
 
-    def __init__(self, *, job_ids: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(job_ids=job_ids, **kwargs)
-        self._settle()
-
-    def _check_literals(self) -> None:
-        super()._check_literals()
-        if self.job_ids is None:
-            check_named_jobs(self.job_ids)
-
-    def _source(self) -> ListJobs:
-        return ListJobs()
+    def __init__(
+        self,
+        *,
+        job_ids: Sequence[str] | str | XComArg,
+        target_state: JobState | str | XComArg = JobState.COMPLETE,
+        ignore_cancelled: bool = False,
+        outage_timeout: timedelta | float = timedelta(days=2),
+        max_days_in_state: Mapping[str, float] | None = None,
+        on_overdue: OnOverdue = "warn",
+        deferrable: bool | None = None,
+        start_from_trigger: bool = False,
+        poke_interval: timedelta | float | None = None,
+        mode: Literal["poke", "reschedule"] = "reschedule",
+        timeout: timedelta | float | None = LONGEST_WAIT,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))

@@ -8,12 +8,13 @@ the form only grows, and carries its version.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 
-from airflow_provider_snowball.wait import Again, Done, Fail, FailKind
+from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind
+from airflow_provider_snowball.waiting.time_in_state import Overdue
 
-__all__ = ["EVENT_VERSION", "event_of", "overdue_event_of", "region_of", "step_of"]
+__all__ = ["EVENT_VERSION", "event_of", "interim_event_of", "interim_of", "region_of", "step_of"]
 
 EVENT_VERSION = 1
 
@@ -32,16 +33,32 @@ def event_of(step: Done | Fail, *, region: str | None = None) -> dict[str, Any]:
     return event if region is None else event | {"region": region}
 
 
-def overdue_event_of(step: Again, *, started_at: datetime, seen: Mapping[str, str]) -> dict[str, Any]:
-    """Return the payload with which a wait that goes on asks its task to tell somebody of overdue jobs."""
-    return {
+def interim_event_of(step: Again, *, memory: Mapping[str, str], region: str | None = None) -> dict[str, Any]:
+    """
+    Return the payload with which a wait that goes on asks its task to tell somebody of overdue jobs.
+
+    :param memory: what the wait knows, for the trigger that goes on with it.
+    :param region: as for :func:`event_of`.
+    """
+    event: dict[str, Any] = {
         "version": EVENT_VERSION,
-        "status": "overdue",
-        "overdue": [str(each) for each in step.overdue],
+        "status": "waiting",
+        "overdue": [asdict(each) for each in step.overdue],
         "delay": step.delay,
-        "started_at": started_at.isoformat(),
-        "seen": dict(seen),
+        "memory": dict(memory),
     }
+    return event if region is None else event | {"region": region}
+
+
+def interim_of(event: Mapping[str, Any] | None) -> tuple[Again, dict[str, str]] | None:
+    """Return the step and the memory of a wait that goes on; None if the payload tells of its end."""
+    if event is None or event.get("status") != "waiting":
+        return None
+    # A later version may tell more of a job.
+    overdue = tuple(
+        Overdue(**{name: each[name] for name in Overdue.__slots__}) for each in event.get("overdue") or ()
+    )
+    return Again(float(event["delay"]), overdue=overdue), dict(event["memory"])
 
 
 def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
@@ -51,14 +68,14 @@ def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
     A kind of failure that this version does not know may be retried.
     """
     if event is None:
-        return Fail(FailKind.ERROR, "The trigger ended without an event")
+        return Fail(FailKind.TRANSIENT, "The trigger ended without an event")
     if event.get("status") == "done":
         return Done(list(event.get("jobs") or ()))
     message = str(event.get("message") or f"The trigger reported {dict(event)!r}")
     try:
         return Fail(FailKind(str(event.get("kind"))), message)
     except ValueError:
-        return Fail(FailKind.ERROR, message)
+        return Fail(FailKind.TRANSIENT, message)
 
 
 def region_of(event: Mapping[str, Any] | None) -> str | None:

@@ -7,15 +7,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_snowball.wait import RequestError
+from airflow_provider_snowball.waiting.calls import RequestError
 
 try:
-    # Of the two copies in Airflow 3.2 and later, the one that the triggerer has set up.
+    # Of the two copies in Airflow 3.2 and later (apache/airflow#69270), that which the triggerer has set up.
     from airflow.observability.stats import Stats
 except ImportError:
     from airflow.stats import Stats  # type: ignore[assignment]  # the same methods
 
-__all__ = ["ClientMetrics", "count_overdue", "wait_began", "wait_ended"]
+__all__ = ["ClientMetrics", "count_notifier_error", "count_overdue", "wait_began", "wait_ended"]
 
 _going_on = 0
 
@@ -37,8 +37,13 @@ def _change_waits(difference: int) -> None:
 
 
 def count_overdue(jobs: int) -> None:
-    """Count jobs that were found overdue."""
+    """Count jobs that were found overdue, and that somebody was told of, if anybody was to be."""
     Stats.incr("snowball.jobs_overdue", jobs)
+
+
+def count_notifier_error() -> None:
+    """Count a notifier that failed, so that it is to be called again."""
+    Stats.incr("snowball.notifier_errors")
 
 
 class ClientMetrics:
@@ -46,8 +51,8 @@ class ClientMetrics:
     The metrics of one shared client, tagged with connection and region.
 
     ``snowball.polls`` and ``snowball.poll_errors.<code>`` count; ``snowball.polls_throttled`` counts those
-    errors that were throttling; ``snowball.blind_seconds.<connection>.<region>`` is how long ago the last
-    answer came, sent with each poll: 0 is good, a growing number is a triggerer that sees nothing.
+    errors that were throttling; ``snowball.outage_seconds.<connection>.<region>`` is how long ago the last
+    poll succeeded, sent with each poll: 0 is good, a growing number is a triggerer that sees nothing.
     """
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
@@ -55,24 +60,24 @@ class ClientMetrics:
             "aws_conn_id": str(parameters["aws_conn_id"]),
             "region_name": str(parameters["region_name"] or "default"),
         }
-        self._blind = ".".join(["snowball.blind_seconds", *map(_plain, self._tags.values())])
-        self._answered_at = time.monotonic()
+        self._outage = ".".join(["snowball.outage_seconds", *map(_plain, self._tags.values())])
+        self._succeeded_at = time.monotonic()
 
     def poll(self) -> None:
         """Count a poll that begins."""
         Stats.incr("snowball.polls", tags=self._tags)
 
     def success(self) -> None:
-        """Note that an answer came."""
-        self._answered_at = time.monotonic()
-        Stats.gauge(self._blind, 0.0, tags=self._tags)
+        """Note that a poll succeeded."""
+        self._succeeded_at = time.monotonic()
+        Stats.gauge(self._outage, 0.0, tags=self._tags)
 
     def error(self, error: RequestError) -> None:
         """Count a poll that failed."""
         Stats.incr(f"snowball.poll_errors.{_plain(error.code)}", tags=self._tags | {"code": error.code})
         if error.throttled:
             Stats.incr("snowball.polls_throttled", tags=self._tags)
-        Stats.gauge(self._blind, time.monotonic() - self._answered_at, tags=self._tags)
+        Stats.gauge(self._outage, time.monotonic() - self._succeeded_at, tags=self._tags)
 
 
 def _plain(text: str) -> str:

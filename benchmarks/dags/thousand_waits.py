@@ -10,7 +10,7 @@ from airflow.sdk import DAG, BaseOperator
 from airflow.triggers.base import StartTriggerArgs
 
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
-from tests.fleet_server import cluster_id
+from tests.fakes.fleet_server import cluster_id
 
 WAITS = 1000
 DAGS = 100
@@ -37,7 +37,7 @@ class PeerSensor(BaseOperator):
 for cluster in range(DAGS):
     with DAG(dag_id=f"waits_{cluster}", schedule=None, start_date=datetime(2026, 1, 1)):
         for number in range(WAITS // DAGS):
-            of = {"task_id": f"wait_{number}", "cluster_id": cluster_id(cluster)}
+            of: dict[str, Any] = {"task_id": f"wait_{number}", "cluster_id": cluster_id(cluster)}
             if os.environ["BENCH_KIND"] == "peer":
                 PeerSensor(**of)
             else:

@@ -78,7 +78,7 @@ class Browser:
         """All that is to be read on the page."""
         return self._driver.find_element(By.TAG_NAME, "body").text
 
-    def until(self, condition: Callable[[], T], what: str, within: float = _PATIENCE) -> T:
+    def until(self, condition: Callable[[], T | None], what: str, within: float = _PATIENCE) -> T:
         """
         Return what a condition gives as soon as that is something.
 
@@ -90,9 +90,10 @@ class Browser:
             ElementClickInterceptedException,
         )
         try:
-            found: T = WebDriverWait(self._driver, within, 0.2, passing).until(lambda _: condition())
+            found: T | None = WebDriverWait(self._driver, within, 0.2, passing).until(lambda _: condition())
         except Exception as error:
             raise AssertionError(f"not within {within:g} s: {what}; the page says\n{self.text}") from error
+        assert found is not None
         return found
 
     def reads(self, text: str, within: float = _PATIENCE) -> None:
@@ -101,12 +102,12 @@ class Browser:
 
     def find(self, xpath: str) -> WebElement:
         """Return the first element that is to be seen."""
-        return self.until(
-            lambda: next(
-                (each for each in self._driver.find_elements(By.XPATH, xpath) if each.is_displayed()), None
-            ),
-            f"an element {xpath}",
-        )
+
+        def first() -> WebElement | None:
+            found = self._driver.find_elements(By.XPATH, xpath)
+            return next((each for each in found if each.is_displayed()), None)
+
+        return self.until(first, f"an element {xpath}")
 
     def press(self, name: str, *, within: str = "") -> None:
         """Press a button by its text or label, within the element of an XPath."""

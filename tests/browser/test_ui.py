@@ -12,11 +12,11 @@ from urllib.parse import quote
 import pytest
 from airflow import __version__ as airflow_version
 
-from airflow_provider_snowball.connection import EXTRA_FIELDS
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulated import KEY, REGION, steer
-from tests.integration.one_answer import Refusal
-from tests.integration.sts_server import ARN, StsServer
+from airflow_provider_snowball.hooks.connection_form import EXTRA_FIELDS
+from tests.fakes.emulated import KEY, REGION, steer
+from tests.fakes.one_answer import Refusal
+from tests.fakes.sts_server import ARN, StsServer
 from tests.system.airflow_processes import USER, AirflowProcesses, processes_of
 from tests.system.demo import DAG_ID, DEVICES, WAIT, order_cluster
 from tests.system.local_airflow import local_airflow

@@ -293,7 +293,8 @@ class TestOverHttp:
 
     def call(self, server: SnowballServer, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
-        connection.request(method, path, None if body is None else json.dumps(body))
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
         with connection.getresponse() as response:
             answer = response.status, json.load(response)
         connection.close()

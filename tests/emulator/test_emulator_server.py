@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
@@ -52,6 +53,8 @@ def create_cluster(client: Any, size: int = 5) -> list[str]:
 def control(server: SnowballServer, path: str, body: Any = None) -> tuple[int, Any]:
     data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{server.endpoint_url}{path}", data)
+    if data is not None:
+        request.add_header("Content-Type", "application/json")
     try:
         with urllib.request.urlopen(request, timeout=120) as response:
             return response.status, json.load(response)
@@ -227,6 +230,183 @@ def test_mistakes_in_control_requests(
     found, answer = control(server, "/_snowball/" + path.format(job=job_id, cluster=cluster_id), body)
     assert found == status
     assert message in answer["error"]
+
+
+def send(
+    server: SnowballServer, method: str, path: str, body: str | None = None, **headers: str
+) -> tuple[int, dict[str, str], Any]:
+    """Send exactly these headers, named with underscores, and return status, headers and answer."""
+    port = server.port
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+    for name, value in headers.items():
+        connection.putheader(name.replace("_", "-"), value.replace("PORT", str(port)))
+    if body is not None:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(None if body is None else body.encode())
+    with connection.getresponse() as response:
+        text = response.read()
+        answer = response.status, dict(response.getheaders()), json.loads(text) if text else None
+    connection.close()
+    return answer
+
+
+#: What a web page can make a browser send to any server, without asking that server first.
+SIMPLE_TYPES = ["text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "", None]
+
+
+@pytest.mark.parametrize("content_type", [*SIMPLE_TYPES, "multipart/form-data; boundary=x", "text/json"])
+def test_a_post_must_be_json(server: SnowballServer, content_type: str | None) -> None:
+    named = {} if content_type is None else {"Content_Type": content_type}
+    before = snowball_clock.now()
+    status, _, answer = send(
+        server, "POST", "/_snowball/clock", '{"jump": "3d"}', Host="127.0.0.1:PORT", **named
+    )
+    assert status == 415
+    assert answer == {
+        "error": f"A POST takes the header Content-Type: application/json; got {content_type or 'none'}"
+    }
+    assert snowball_clock.now() == before
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"]
+)
+def test_a_post_that_is_json(server: SnowballServer, content_type: str) -> None:
+    before = snowball_clock.now()
+    status, headers, answer = send(
+        server,
+        "POST",
+        "/_snowball/clock",
+        '{"jump": "3d"}',
+        Host="127.0.0.1:PORT",
+        Content_Type=content_type,
+    )
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert answer["now"] == before + 3 * 86400
+
+
+def test_every_post_must_be_json(server: SnowballServer) -> None:
+    cluster_id, job_id, *_ = create_cluster(client_of(server.endpoint_url))
+    posts = {
+        "faults": '{"kind": "throttle"}',
+        f"jobs/{job_id}": '{"state": "Cancelled"}',
+        f"clusters/{cluster_id}/jobs": '{"count": 3}',
+    }
+    for path, body in posts.items():
+        status, *_ = send(
+            server, "POST", f"/_snowball/{path}", body, Host="localhost", Content_Type="text/plain"
+        )
+        assert status == 415, path
+    assert control(server, "/_snowball/faults")[1] == {"faults": []}
+    listed = control(server, "/_snowball/jobs")[1]["jobs"]
+    assert [job["state"] for job in listed] == ["New"] * 5
+
+
+LOOPBACK = [
+    "127.0.0.1:PORT",
+    "127.0.0.1",
+    "127.8.9.10:1",
+    "localhost:PORT",
+    "LocalHost",
+    "[::1]:PORT",
+    "[::1]",
+]
+FOREIGN = [
+    "evil.example:PORT",
+    "evil.example",
+    "127.0.0.1.evil.example:PORT",
+    "localhost.evil.example",
+    "127.0.0.1@evil.example",
+    "127.0.0.1, evil.example",
+    "192.0.2.7:PORT",
+    "0.0.0.0:PORT",
+    "[2001:db8::1]:PORT",
+    "::1",
+    "[]",
+    "127.0.0.1:http",
+    "",
+]
+REQUESTS = [
+    ("GET", "/_snowball/jobs", None),
+    ("HEAD", "/_snowball/jobs", None),
+    ("POST", "/_snowball/clock", '{"jump": "3d"}'),
+    ("DELETE", "/_snowball/faults", None),
+    ("GET", "/_snowball/nothing", None),
+    ("PUT", "/_snowball/clock", "{}"),
+]
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_hosts_that_are_loopback(server: SnowballServer, host: str) -> None:
+    statuses = [
+        send(server, method, path, body, Host=host, Content_Type="application/json")[0]
+        for method, path, body in REQUESTS
+    ]
+    assert statuses == [200, 200, 200, 200, 404, 405]
+
+
+@pytest.mark.parametrize("host", [*FOREIGN, None])
+def test_other_hosts_are_refused(server: SnowballServer, host: str | None) -> None:
+    before = snowball_clock.now()
+    control(server, "/_snowball/faults", {"kind": "throttle", "operations": ["ListClusters"]})
+    named = {} if host is None else {"Host": host}
+    got = (host or "").replace("PORT", str(server.port))
+    for method, path, body in REQUESTS:
+        status, headers, answer = send(server, method, path, body, Content_Type="application/json", **named)
+        assert (status, headers["Content-Type"]) == (403, "application/json"), method
+        if method != "HEAD":
+            assert answer == {
+                "error": f"The Host must be loopback or 127.0.0.1, which this serves; got {got!r}"
+            }
+    assert snowball_clock.now() == before
+    assert len(control(server, "/_snowball/faults")[1]["faults"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("bound_to", "hosts", "refused"),
+    [
+        ("localhost", ["localhost:PORT", "127.0.0.1:PORT"], "evil.example"),
+        ("0.0.0.0", ["0.0.0.0:PORT", "192.0.2.7:PORT", "[2001:db8::1]", "localhost"], "evil.example"),
+        ("", ["192.0.2.7:PORT", "127.0.0.1"], "evil.example"),
+        ("127.0.0.2", ["127.0.0.2:PORT", "127.0.0.1:PORT"], "192.0.2.7"),
+    ],
+)
+def test_hosts_of_other_bindings(bound_to: str, hosts: list[str], refused: str) -> None:
+    with SnowballServer(host=bound_to, allow_remote=True) as server:
+        address = bound_to if bound_to == "127.0.0.2" else "127.0.0.1"
+        for host, status in {**dict.fromkeys(hosts, 200), refused: 403}.items():
+            connection = http.client.HTTPConnection(address, server.port, timeout=120)
+            headers = {"Host": host.replace("PORT", str(server.port))}
+            connection.request("GET", "/_snowball/clock", headers=headers)
+            with connection.getresponse() as response:
+                assert response.status == status, host
+            connection.close()
+
+
+def test_a_web_page_is_told_nothing(server: SnowballServer) -> None:
+    """Neither beforehand, when the browser asks whether the page may, nor with an answer."""
+    page = {"Host": "127.0.0.1:PORT", "Origin": "https://evil.example"}
+    asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "content-type"}
+    answers = [
+        send(server, "OPTIONS", "/_snowball/clock", **page, **asked),
+        send(server, "GET", "/_snowball/clock", **page),
+        send(server, "POST", "/_snowball/clock", "{}", **page, Content_Type="text/plain"),
+    ]
+    assert [status for status, *_ in answers] == [405, 200, 415]
+    for _, headers, _ in answers:
+        assert [name for name in headers if name.lower().startswith("access-control-")] == []
+
+
+def test_files_are_reached_by_any_name(server: SnowballServer) -> None:
+    """Their links are signed, and name the host by which the client knows the server."""
+    client = client_of(server.endpoint_url)
+    _, job_id, *_ = create_cluster(client)
+    snowball_clock.jump("10d")
+    link = client.get_job_manifest(JobId=job_id)["ManifestURI"]
+    request = urllib.request.Request(link, headers={"Host": "snowball.example"})
+    with urllib.request.urlopen(request, timeout=120) as response:
+        assert response.status == 200
 
 
 def test_reset_over_http(server: SnowballServer) -> None:
@@ -405,7 +585,7 @@ try:
     import airflow_provider_snowball.emulator.__main__
 except ModuleNotFoundError as error:
     assert str(error).startswith("The local Snowball is built on moto, and moto"), error
-    assert str(error).endswith(" is not installed: pip install 'airflow-provider-snowball[emulator]'"), error
+    assert str(error).endswith(' is not installed: pip install "airflow-provider-snowball[emulator]"'), error
 else:
     raise AssertionError("it was imported")
 """
@@ -428,3 +608,100 @@ def test_in_a_fresh_interpreter(program: str) -> None:
     process = run_python("-c", program, stderr=subprocess.PIPE)
     _, stderr = process.communicate(timeout=120)
     assert (process.returncode, stderr) == (0, "")
+
+
+#: Run by every interpreter that finds it, before anything else.
+BLOCKS = """
+import sys
+
+class NotInstalled:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, NotInstalled)
+"""
+SCRIPT = """
+import sys
+from airflow_provider_snowball.emulator.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("missing", [("moto", "flask", "flask_cors"), ("moto",), ("flask",), ("flask_cors",)])
+@pytest.mark.parametrize("how", ["console script", "script of Windows", "-m", "-m, at once", "-m __main__"])
+def test_command_without_its_extra(tmp_path: Path, how: str, missing: tuple[str, ...]) -> None:
+    package = "airflow_provider_snowball.emulator"
+    (tmp_path / "sitecustomize.py").write_text(BLOCKS.format(missing=missing))
+    for name in ("snowball-emulator", "snowball-emulator.exe"):
+        (tmp_path / name).write_text(SCRIPT)
+    command = {
+        "console script": [str(tmp_path / "snowball-emulator")],
+        "script of Windows": [str(tmp_path / "snowball-emulator.exe")],
+        "-m": ["-m", package],
+        "-m, at once": [f"-m{package}"],
+        "-m __main__": ["-m", f"{package}.__main__"],
+    }[how]
+    done = without(tmp_path, *command)
+    sentence = (
+        f"The local Snowball is built on moto, and {missing[0]} is not installed: "
+        'pip install "airflow-provider-snowball[emulator]"\n'
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", sentence)
+
+
+IMPORTS_IT = """
+try:
+    from airflow_provider_snowball.emulator import snowball_clock
+except ImportError as error:
+    print(error)
+"""
+STARTS_IT = """
+import warnings
+warnings.simplefilter("error")
+from airflow_provider_snowball.emulator.server import SnowballServer
+try:
+    SnowballServer().start()
+except ImportError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("missing", "program", "command"),
+    [
+        ("moto", IMPORTS_IT, ["-c", IMPORTS_IT]),
+        ("moto", IMPORTS_IT, ["-m", "suite.tests"]),
+        ("moto", IMPORTS_IT, ["-m", "suite"]),
+        ("flask", STARTS_IT, ["-c", STARTS_IT]),
+        ("flask_cors", STARTS_IT, ["-c", STARTS_IT]),
+    ],
+)
+def test_other_programs_can_catch_it(tmp_path: Path, missing: str, program: str, command: list[str]) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BLOCKS.format(missing=(missing,)))
+    (tmp_path / "suite").mkdir()
+    (tmp_path / "suite" / "__init__.py").write_text(program)
+    for name in ("__main__", "tests"):
+        (tmp_path / "suite" / f"{name}.py").write_text("print('ran')")
+    done = without(tmp_path, *command)
+    assert (done.returncode, done.stderr) == (0, "")
+    told, *ran = done.stdout.splitlines()
+    assert told == (
+        f"The local Snowball is built on moto, and {missing} is not installed: "
+        'pip install "airflow-provider-snowball[emulator]"'
+    )
+    assert ran == (["ran"] if command[0] == "-m" else [])
+
+
+def without(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with what the folder's sitecustomize.py leaves of what is installed."""
+    path = os.pathsep.join([str(folder), *filter(None, sys.path)])
+    return subprocess.run(
+        [sys.executable, *args],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

@@ -19,7 +19,7 @@ from airflow.listeners import hookimpl
 try:
     from airflow.sdk.listener import get_listener_manager
 except ImportError:  # before 3.2
-    from airflow.listeners.listener import get_listener_manager
+    from airflow.listeners.listener import get_listener_manager  # type: ignore[assignment]  # as much to us
 
 SCENARIO_DAG = Path(__file__).with_name("scenario_dag.py")
 
@@ -75,7 +75,7 @@ class _Failures:
 def _failures() -> Iterator[_Failures]:
     """Note each failure of a task."""
     listener, manager = _Failures(), get_listener_manager()
-    manager.add_listener(listener)
+    manager.add_listener(listener)  # type: ignore[no-untyped-call]  # Airflow's own
     try:
         yield listener
     finally:
@@ -133,7 +133,9 @@ def _as_stored(dag: Any) -> Any:
     try:
         from airflow.serialization.serialized_objects import DagSerialization
     except ImportError:  # before 3.2
-        from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
+        from airflow.serialization.serialized_objects import (  # type: ignore[assignment,attr-defined]  # its name then
+            SerializedDAG as DagSerialization,
+        )
     return DagSerialization.from_dict(DagSerialization.to_dict(dag))
 
 

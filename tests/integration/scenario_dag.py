@@ -9,7 +9,7 @@ from pathlib import Path
 try:
     from airflow.sdk import DAG
 except ImportError:  # Airflow 2.11
-    from airflow.models.dag import DAG
+    from airflow.models.dag import DAG  # type: ignore[no-redef]  # the same there
 
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
 

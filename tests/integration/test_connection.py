@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_snowball.calls import ListClusterJobs
-from airflow_provider_snowball.connection import EXTRA_FIELDS
 from airflow_provider_snowball.emulator.server import SnowballServer
-from airflow_provider_snowball.exceptions import SnowballConnectionError, SnowballRequestFailed
-from airflow_provider_snowball.hooks.snowball import SnowballHook, answer
+from airflow_provider_snowball.exceptions import SnowballConnectionError, SnowballPermanentError
+from airflow_provider_snowball.hooks.connection_form import EXTRA_FIELDS
+from airflow_provider_snowball.hooks.snowball import SnowballHook, make_call
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
-from airflow_provider_snowball.wait import ErrorKind, RequestError
-from tests.integration.json_server import JsonServer
-from tests.integration.one_answer import OneAnswer, Refusal
-from tests.integration.scripted_snowball import CLUSTER
-from tests.integration.sts_server import ARN, REFUSAL, StsServer
+from airflow_provider_snowball.waiting.calls import ErrorKind, ListClusterJobs, RequestError
+from tests.fakes.json_server import JsonServer
+from tests.fakes.one_answer import OneAnswer, Refusal
+from tests.fakes.scripted_snowball import CLUSTER
+from tests.fakes.sts_server import ARN, REFUSAL, StsServer
 
 CONN_ID = "warehouse"
 SECRET = "planted-secret-value"
@@ -65,6 +65,11 @@ def at(snowball: JsonServer | None, sts: JsonServer | StsServer | None = None) -
     }
 
 
+def setting(hook: SnowballHook, name: str) -> Any:
+    """Return an option of botocore's Config, whose stubs know none of them."""
+    return getattr(hook.config, name)
+
+
 class TestWhatTheHookTakes:
     @pytest.mark.parametrize("conn_type", ["snowball", "aws", None])
     def test_types_of_aws_do_alike_and_without_a_warning(
@@ -95,14 +100,19 @@ class TestWhatTheHookTakes:
             assert hook.list_cluster_jobs(CLUSTER) == []
             assert hook.conn_region_name == "eu-west-1"
 
-    def test_the_callers_settings_come_first(self, connect: Callable[..., SnowballHook]) -> None:
+    def test_the_callers_settings_come_first(
+        self, connect: Callable[..., SnowballHook], tmp_path: Path
+    ) -> None:
+        bundle = tmp_path / "ca.pem"
+        bundle.touch()
         connect(region_name="eu-west-1", verify=False, config_kwargs={"read_timeout": 7})
         assert SnowballHook(aws_conn_id=CONN_ID).verify is False
-        assert SnowballHook(aws_conn_id=CONN_ID).config.read_timeout == 7
+        assert setting(SnowballHook(aws_conn_id=CONN_ID), "read_timeout") == 7
         hook = SnowballHook(
-            aws_conn_id=CONN_ID, region_name="us-west-2", verify="/ca", config={"read_timeout": 9}
+            aws_conn_id=CONN_ID, region_name="us-west-2", verify=str(bundle), config={"read_timeout": 9}
         )
-        assert (hook.region_name, hook.verify, hook.config.read_timeout) == ("us-west-2", "/ca", 9)
+        assert (hook.region_name, hook.verify) == ("us-west-2", str(bundle))
+        assert setting(hook, "read_timeout") == 9
 
     def test_another_type_is_refused(self, connect: Callable[..., SnowballHook]) -> None:
         hook = connect("postgres", region_name="us-east-1")
@@ -131,12 +141,12 @@ class TestWhatTheHookTakes:
         with pytest.raises(
             RequestError, match="connection 'warehouse': Invalid endpoint: not an add"
         ) as caught:
-            answer(hook, ListClusterJobs(CLUSTER))
-        assert caught.value.kind is ErrorKind.REFUSED
+            make_call(hook, ListClusterJobs(CLUSTER))
+        assert caught.value.kind is ErrorKind.DENIED
 
     def test_aws_is_told_of_the_amazon_provider(self, connect: Callable[..., SnowballHook]) -> None:
         hook = connect(region_name="us-east-1")
-        told = hook.conn.meta.config.user_agent_extra
+        told = vars(hook.conn.meta.config)["user_agent_extra"]
         assert f"AmPP/{version('apache-airflow-providers-amazon')} " in told
 
 
@@ -148,12 +158,14 @@ class Case:
     :param says: what the form and the log say, ``{operation}`` for the one that was called.
     :param knows: what the form says before that.
     :param form_adds: what the form says after that.
+    :param sent: whether the request for Snowball could be made at all: then the log says where it went.
     :param server: answers for Snowball; None leaves that to AWS.
     """
 
     says: str
     knows: str = ""
     form_adds: str = ""
+    sent: bool = True
     server: OneAnswer | None = field(default_factory=OneAnswer)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -164,6 +176,7 @@ WRONG = {
     "missing region": Case(
         "NoRegionError: You must specify a region; "
         "set the region of the connection, or region_name of the task",
+        sent=False,
         extra={"region_name": None},
     ),
     "region without Snowball": Case(
@@ -178,6 +191,7 @@ WRONG = {
         "InvalidRegionError: Provided region_name 'not a region' doesn't match a supported format; "
         "a region reads like us-east-1",
         knows="not a region: ",
+        sent=False,
         extra={"region_name": "not a region"},
     ),
     "missing IAM action": Case(
@@ -192,12 +206,14 @@ WRONG = {
         "assumed: its trust policy must name the identity that assumes it, and that identity must be allowed "
         "sts:AssumeRole",
         knows="us-east-1: ",
+        sent=False,
         extra={"role_arn": ROLE},
     ),
     "role that is none": Case(
         "ParamValidationError: Parameter validation failed: Invalid length for parameter RoleArn, value: 5, "
         "valid min length: 20; correct role_arn and assume_role_kwargs of the connection",
         knows="us-east-1: ",
+        sent=False,
         extra={"role_arn": "admin"},
     ),
     "unknown key": Case(
@@ -248,10 +264,12 @@ class TestWhatIsWrong:
         sensor = ClusterJobsSensor(
             task_id="wait", cluster_id=CLUSTER, aws_conn_id=CONN_ID, mode="poke", deferrable=False
         )
-        with pytest.raises(SnowballRequestFailed) as caught:
+        with pytest.raises(SnowballPermanentError) as caught:
             sensor.poke({})
         says = case.says.replace("{operation}", "ListClusterJobs")
-        assert str(caught.value) == f"Cannot list the jobs of cluster {CLUSTER}: {says}"
+        region = case.extra.get("region_name", "us-east-1")
+        where = f" (region {region}, Airflow connection '{CONN_ID}')" if case.sent else ""
+        assert str(caught.value) == f"Cannot list the jobs of cluster {CLUSTER}: {says}{where}"
 
 
 class TestTestConnection:

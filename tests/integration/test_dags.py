@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from airflow import __version__ as airflow_version
 
+from tests.fakes.scripted_snowball import ScriptedSnowball, job, job_id
 from tests.installed import is_installed
 from tests.integration.airflow_runner import Run, run_dag
-from tests.integration.scripted_snowball import ScriptedSnowball, job, job_id
 
 MODES = ["poke", "reschedule", "deferrable"]
 #: Two devices have arrived and one has not.

@@ -7,14 +7,15 @@ database says: task state, try number, XCom, and the exception that the callback
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.scripted_snowball import CLUSTER, Error, Listing, ScriptedSnowball, job, job_id
 from tests.integration.airflow_runner import MODES, run_sensor
-from tests.integration.scripted_snowball import CLUSTER, Error, Listing, ScriptedSnowball, job, job_id
 
 NEW = [job(1, "New")]
 HERE = [job(1, "WithCustomer")]
@@ -25,6 +26,7 @@ EXPIRED = Error("ExpiredTokenException", "The security token included in the req
 GONE = Error("InvalidResourceException", "no such cluster")
 MANY = [job(number, "WithCustomer") for number in range(1, 250)]
 CANNOT = "Cannot list {listing}: "
+WHERE = " (region us-east-1, Airflow connection 'snowball_test')"
 #: The jobs and parts of an export, by their numbers.
 MAIN, PART, OTHER_PART = (job(number, "New", JobType="EXPORT", IsMaster=number == 1) for number in (1, 2, 3))
 
@@ -123,33 +125,33 @@ ROWS = [
     success("describing the cluster is denied", [[], HERE], [1], cluster=DENIED, polls=2,
             only=CLUSTER_JOBS),
     Row("cancelled on page 2", [NEW, [*MANY, job(250, "Cancelled")]], polls=2, error=(
-        "ClusterJobsFailed",
+        "SnowballTargetUnreachableError",
         "1 of 250 {jobs} cannot reach WithCustomer: " f"{job_id(250)} Cancelled")),
     Row("all cancelled and ignored", [[job(1, "Cancelled")]], arguments={"ignore_cancelled": True}, error=(
-        "ClusterJobsFailed",
+        "SnowballTargetUnreachableError",
         "Nothing left to wait for: all 1 {jobs} are Cancelled and ignored " f"({job_id(1)})")),
     Row("cluster cancelled while empty", [[]], cluster="Cancelled", only=CLUSTER_JOBS, error=(
-        "ClusterJobsFailed",
+        "SnowballTargetUnreachableError",
         f"Cluster {CLUSTER} is Cancelled and will list no more jobs: "
         "0 of 0 jobs at or past WithCustomer; 0 of at least 1 listed")),
     Row("no such cluster", [GONE], polls=1, only=CLUSTER_JOBS, error=(
-        "SnowballRequestFailed",
-        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster")),
+        "SnowballPermanentError",
+        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster{WHERE}")),
     Row("cluster gone at a later poll", [NEW, GONE], polls=2, only=CLUSTER_JOBS, error=(
-        "SnowballRequestFailed",
-        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster")),
+        "SnowballPermanentError",
+        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster{WHERE}")),
     Row("denied at the first poll", [DENIED], polls=1, error=(
-        "SnowballRequestFailed", f"{CANNOT}AccessDeniedException when calling {{operation}}: {DENIED.message}; "
-        "allow the IAM action snowball:{operation}")),
+        "SnowballPermanentError", f"{CANNOT}AccessDeniedException when calling {{operation}}: {DENIED.message}; "
+        f"allow the IAM action snowball:{{operation}}{WHERE}")),
     Row("token expired at the first poll", [EXPIRED], polls=1, error=(
-        "SnowballRequestFailed", f"{CANNOT}ExpiredTokenException when calling {{operation}}: {EXPIRED.message}; "
-        "renew the session token")),
+        "SnowballPermanentError", f"{CANNOT}ExpiredTokenException when calling {{operation}}: {EXPIRED.message}; "
+        f"renew the session token{WHERE}")),
     Row("throttled at the first poll of both tries", [THROTTLED], try_number=2, polls=2, error=("ClientError", "")),
     success("throttled at the first poll of one try", [THROTTLED, HERE], [1], try_number=2, polls=2,
             error=("ClientError", "")),
-    Row("timeout", [NEW], arguments={"timeout": 2}, error=(
+    Row("timeout", [NEW], arguments={"timeout": 1}, error=(
         "AirflowSensorTimeout",
-        f"Timed out after 2 seconds: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
+        f"Timed out after 1 second: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
     Row("timeout with the last poll failing", [NEW, THROTTLED], arguments={"timeout": 2}, error=(
         "AirflowSensorTimeout",
         "Timed out after 2 seconds: the last poll of {subject} failed: "
@@ -164,22 +166,22 @@ ROWS = [
         error=("ClientError", "")),
     Row("never_fail and throttled first", [THROTTLED], "skipped", arguments={"never_fail": True}),
     Row("silent_fail and unreachable", [NEW, [job(1, "Cancelled")]], arguments={"silent_fail": True}, error=(
-        "ClusterJobsFailed",
+        "SnowballTargetUnreachableError",
         "1 of 1 {jobs} cannot reach WithCustomer: " f"{job_id(1)} Cancelled")),
     success("execution_timeout set", [NEW, HERE], [1], arguments={"execution_timeout": 600}, polls=2),
     Row("rendered cluster id is wrong", [NEW], arguments={"cluster_id": "{{ 'CID1' }}"}, polls=0,
         only=CLUSTER_JOBS, error=(
-        "SnowballRequestFailed",
+        "SnowballPermanentError",
         "cluster_id must be CID followed by a UUID, such as CID123e4567-e89b-12d3-a456-426655440000; got 'CID1'")),
     Row("rendered job id is wrong", [NEW], arguments={"job_ids": ["{{ 'JID1' }}"]}, polls=0, error=(
-        "SnowballRequestFailed",
+        "SnowballPermanentError",
         "each of job_ids must be JID (or MID) followed by a UUID, "
         "such as JID123e4567-e89b-12d3-a456-426655440000; got 'JID1'")),
     Row("a job that does not exist", [NEW], arguments={"job_ids": [job_id(1), job_id(9)]}, described={}, polls=1,
         only=JOBS, error=(
-        "SnowballRequestFailed",
+        "SnowballPermanentError",
         f"Job {job_id(9)} does not exist: InvalidResourceException when calling DescribeJob: "
-        f"no such job: {job_id(9)}")),
+        f"no such job: {job_id(9)}{WHERE}")),
     success("a job that exists without being listed", [[]], [1], described={1: HERE}, polls=1, only=JOBS),
     success("describing a job is denied", [[], HERE], [1], described=DENIED, polls=2, only=JOBS),
     success("the parts of an export are followed", [[MAIN], [MAIN], [MAIN | {"JobState": "InTransitToCustomer"}]],
@@ -190,7 +192,7 @@ ROWS = [
     Row("a part was cancelled", [[MAIN]], described={
         1: [MAIN, PART | {"JobState": "WithCustomer"}, OTHER_PART | {"JobState": "Cancelled"}]},
         arguments={"job_ids": [job_id(1)]}, only=JOBS, error=(
-        "ClusterJobsFailed", f"1 of 2 jobs cannot reach WithCustomer: {job_id(3)} Cancelled")),
+        "SnowballTargetUnreachableError", f"1 of 2 jobs cannot reach WithCustomer: {job_id(3)} Cancelled")),
     success("denied to follow the parts", [[MAIN], [MAIN | {"JobState": "Complete"}]], [1], described=DENIED,
             arguments={"job_ids": [job_id(1)]}, polls=2, only=JOBS),
     success("throttled while following the parts", [[MAIN], HERE], [1], described=THROTTLED,
@@ -212,9 +214,11 @@ def test_same_end_in_every_mode(
     kind: Kind, row: Row, mode: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     what: dict[str, Any] = {"cluster_id": CLUSTER} if kind is CLUSTER_JOBS else {"job_ids": row.named}
-    arguments = what | {"target_state": "WithCustomer", "poke_interval": 0.2}
+    arguments = what | {"target_state": "WithCustomer", "poke_interval": 0.02}
     with ScriptedSnowball(row.listings, cluster=row.cluster, jobs=_described(row)) as snowball:
         monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
+        # A wait that describes 249 jobs would wait for its turn for most of the time.
+        monkeypatch.setenv("AIRFLOW__SNOWBALL__MAX_CALLS_PER_SECOND", "1000")
         outcome = run_sensor(airflow_home, arguments | row.arguments | MODES[mode])
     assert outcome.state == row.state
     assert outcome.try_number == row.try_number
@@ -232,7 +236,7 @@ def test_same_end_in_every_mode(
         assert snowball.polls == row.polls
 
 
-def _described(row: Row) -> dict[str, list[dict[str, Any]]] | Error:
+def _described(row: Row) -> dict[str, Sequence[dict[str, Any]]] | Error:
     if isinstance(row.described, Error):
         return row.described
     if row.described is None:
@@ -248,25 +252,23 @@ def test_unknown_connection_is_never_replaced_by_others(mode: str, airflow_home:
     )
     assert outcome.state == "failed"
     assert outcome.try_number == 1
-    assert [name for name, _ in outcome.errors] == ["SnowballRequestFailed"]
+    assert [name for name, _ in outcome.errors] == ["SnowballPermanentError"]
     assert "Airflow connection 'nowhere_to_be_found' cannot be found" in outcome.errors[0][1]
 
 
 @pytest.mark.parametrize("mode", ["poke", "deferrable"])
-def test_blind_for_too_long_may_be_retried(
-    mode: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_outage_may_be_retried(mode: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ScriptedSnowball([NEW, DOWN]) as snowball:
         monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
         outcome = run_sensor(
             airflow_home,
-            {"cluster_id": CLUSTER, "poke_interval": 0.5, "max_blind_time": 1} | MODES[mode],
+            {"cluster_id": CLUSTER, "poke_interval": 0.02, "outage_timeout": 0.2} | MODES[mode],
         )
     assert outcome.state == "failed"
     assert outcome.try_number == 2
-    # The first try was blind for too long; the second never had an answer at all.
-    assert [name for name, _ in outcome.errors] == ["SnowballPollingFailed", "ClientError"]
+    # The first try bore the outage for a while; the second never had an answer at all.
+    assert [name for name, _ in outcome.errors] == ["SnowballOutageError", "ClientError"]
     assert outcome.errors[0][1] == (
-        f"No listing of the jobs of cluster {CLUSTER} for 1 second (max_blind_time); last error: "
+        f"No listing of the jobs of cluster {CLUSTER} for 0.2 seconds (outage_timeout); last error: "
         "ServiceUnavailable when calling ListClusterJobs: try later"
     )

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulated import client_of, order_cluster, order_import, steer
-from tests.fleet_server import connection
+from tests.fakes.emulated import client_of, order_cluster, order_import, steer
+from tests.fakes.fleet_server import connection
 from tests.integration.airflow_runner import Run, run_dag
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
+NEXT_TO_NOTHING = 1.0
 HALF_A_DAY = 43200.0
+A_DAY = 86400.0
 THREE_DAYS = 259200.0
 
 RunExample = Callable[..., Run]
@@ -33,27 +35,52 @@ def run_example(airflow_home: Path) -> RunExample:
 @pytest.fixture
 def snowball(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[SnowballServer]:
     """Return a Snowball in which so many simulated seconds pass in each."""
-    with SnowballServer(speed=getattr(request, "param", HALF_A_DAY)) as server:
+    with SnowballServer(speed=getattr(request, "param", A_DAY)) as server:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(server.endpoint_url))
-        monkeypatch.setenv("AIRFLOW__SNOWBALL__POKE_INTERVAL", "0.5")
+        monkeypatch.setenv("AIRFLOW__SNOWBALL__POKE_INTERVAL", "0.1")
         yield server
+
+
+def ordered(snowball: SnowballServer, devices: int, **where: Any) -> tuple[str, list[str]]:
+    """Order a cluster whose devices stay once they have arrived; return its id and those of its jobs."""
+    client = client_of(snowball.endpoint_url, **where)
+    cluster_id = order_cluster(client, devices)
+    jobs = [each["JobId"] for each in client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]]
+    for job_id in jobs:
+        steer(snowball.endpoint_url, job_id, hold="WithCustomer")
+    return cluster_id, jobs
 
 
 def ids(run: Run, task_id: str, map_index: int = -1) -> list[str]:
     return [entry["JobId"] for entry in run.xcoms[task_id, map_index]]
 
 
-# At half a day a second, the ten days in which devices stay are twenty seconds.
-def test_cluster_jobs(snowball: SnowballServer, run_example: RunExample) -> None:
-    cluster_id = order_cluster(client_of(snowball.endpoint_url))
-    run = run_example("cluster_jobs", cluster_id=cluster_id, min_jobs=5)
-    assert run.state == "success"
-    listed = ids(run, "list_jobs")
-    assert len(listed) == 5
-    assert sorted(ids(run, "wait_for_devices")) == sorted(listed)
-    assert [run.xcoms["copy_to_device", index] for index in range(5)] == [
-        f"copying to the device of {each}, which is WithCustomer" for each in listed
-    ]
+class TestClusterJobs:
+    def test_copies_to_each_device(self, snowball: SnowballServer, run_example: RunExample) -> None:
+        cluster_id, jobs = ordered(snowball, 5)
+        run = run_example("cluster_jobs", cluster_id=cluster_id, min_jobs=5)
+        assert run.state == "success"
+        assert sorted(ids(run, "wait_for_devices")) == sorted(ids(run, "list_jobs")) == sorted(jobs)
+        assert [run.xcoms["copy_to_device", index] for index in range(5)] == [
+            f"copying to the device of {each}, which is WithCustomer" for each in ids(run, "devices_here")
+        ]
+
+    @pytest.mark.parametrize("gone", [1, 5])
+    @pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
+    @pytest.mark.parametrize("state", ["InTransitToAWS", "Complete"])
+    def test_copies_to_none_if_devices_have_left(
+        self, snowball: SnowballServer, run_example: RunExample, gone: int, state: str
+    ) -> None:
+        """As in a run that is late, or was cleared."""
+        cluster_id, jobs = ordered(snowball, 5)
+        for number, job_id in enumerate(jobs):
+            steer(snowball.endpoint_url, job_id, state=state if number < gone else "WithCustomer")
+        run = run_example("cluster_jobs", cluster_id=cluster_id, min_jobs=5)
+        assert run.state == "failed"
+        assert len(ids(run, "wait_for_devices")) == 5
+        assert len(ids(run, "list_jobs")) == 5 - gone
+        assert run.states["devices_here", -1] == "failed"
+        assert run.states["copy_to_device", -1] == "upstream_failed"
 
 
 @pytest.mark.parametrize("snowball", [THREE_DAYS], indirect=True)
@@ -103,17 +130,30 @@ class TestMigration:
         assert run.states["source_may_be_deleted", -1] == "upstream_failed"
 
 
-@pytest.mark.parametrize("snowball", [THREE_DAYS], indirect=True)
-def test_per_device(snowball: SnowballServer, run_example: RunExample) -> None:
-    cluster_id = order_cluster(client_of(snowball.endpoint_url), devices=3)
-    run = run_example("per_device", cluster_id=cluster_id)
-    assert run.state == "success"
-    listed = ids(run, "list_jobs")
-    assert len(listed) == 3
-    for index, job_id in enumerate(listed):
-        assert ids(run, "device.wait_for_arrival", index) == [job_id]
-        assert run.xcoms["device.copy_to_device", index] == f"copied to the device of {job_id}"
-        assert ids(run, "device.wait_until_sent_back", index) == [job_id]
+class TestPerDevice:
+    def test_from_arrival_to_departure(self, snowball: SnowballServer, run_example: RunExample) -> None:
+        cluster_id = order_cluster(client_of(snowball.endpoint_url), devices=3)
+        run = run_example("per_device", cluster_id=cluster_id, min_jobs=3)
+        assert run.state == "success"
+        listed = ids(run, "wait_for_list")
+        assert len(listed) == 3
+        for index, job_id in enumerate(listed):
+            assert ids(run, "device.wait_for_arrival", index) == [job_id]
+            assert run.xcoms["device.copy_to_device", index] == f"copied to the device of {job_id}"
+            assert ids(run, "device.wait_until_sent_back", index) == [job_id]
+
+    @pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
+    def test_a_device_that_has_left_fails_its_copy(
+        self, snowball: SnowballServer, run_example: RunExample
+    ) -> None:
+        cluster_id, jobs = ordered(snowball, 3)
+        for job_id, state in zip(jobs, ("InTransitToAWS", "WithAWS", "Complete"), strict=True):
+            steer(snowball.endpoint_url, job_id, state=state)
+        run = run_example("per_device", cluster_id=cluster_id, min_jobs=3)
+        assert run.state == "failed"
+        for index in range(3):
+            assert run.states["device.wait_for_arrival", index] == "success"
+            assert run.states["device.copy_to_device", index] == "failed"
 
 
 def test_fleet(snowball: SnowballServer, run_example: RunExample, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,16 +162,17 @@ def test_fleet(snowball: SnowballServer, run_example: RunExample, monkeypatch: p
     here = snowball.endpoint_url
     other_account = connection(here, role_arn=role, service_config={"sts": {"endpoint_url": here}})
     monkeypatch.setenv("AIRFLOW_CONN_OTHER_ACCOUNT", other_account)
+    places: list[tuple[str, str, str | None]]
     places = [("aws_default", "us-east-1", None), ("aws_default", "eu-central-1", None)]
     places.append(("other_account", "us-east-1", role))
     sites = []
     for devices, (conn_id, region, role_arn) in enumerate(places, 2):
-        client = client_of(here, region, role_arn=role_arn)
-        cluster_id = order_cluster(client, devices)
-        sites.append({"cluster_id": cluster_id, "aws_conn_id": conn_id, "region_name": region})
+        cluster_id, _ = ordered(snowball, devices, region_name=region, role_arn=role_arn)
+        site = {"cluster_id": cluster_id, "min_jobs": devices, "aws_conn_id": conn_id, "region_name": region}
+        sites.append(site)
     run = run_example("fleet", sites=sites)
     assert run.state == "success"
-    assert run.xcoms["report", -1] == [2, 3, 4]
+    assert run.xcoms["report", -1] == ["2 of 2 are there", "3 of 3 are there", "4 of 4 are there"]
 
 
 @pytest.mark.parametrize("snowball", [HALF_A_DAY], indirect=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -13,12 +12,12 @@ import botocore.exceptions
 import pytest
 from botocore.exceptions import ClientError
 
-from airflow_provider_snowball.calls import ListClusterJobs
 from airflow_provider_snowball.exceptions import SnowballConnectionError
-from airflow_provider_snowball.hooks.snowball import SnowballHook, answer, classify
-from airflow_provider_snowball.wait import ErrorKind, RequestError
-from tests.integration.json_server import JsonServer
-from tests.integration.scripted_snowball import CLUSTER, job, job_id
+from airflow_provider_snowball.hooks.errors import classify
+from airflow_provider_snowball.hooks.snowball import SnowballHook, make_call
+from airflow_provider_snowball.waiting.calls import ErrorKind, ListClusterJobs, RequestError
+from tests.fakes.json_server import JsonServer
+from tests.fakes.scripted_snowball import CLUSTER, job, job_id
 
 Page = tuple[int, dict[str, Any]]
 INVALID_TOKEN: Page = (400, {"__type": "InvalidNextTokenException", "Message": "the token has expired"})
@@ -49,13 +48,18 @@ def hook_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SnowballHook]:
     """Return what makes a hook on a connection to a server."""
 
     def make(
-        server: Pages, *, retries: bool = False, extra: dict[str, Any] | None = None, **more: Any
-    ) -> Any:
+        server: Pages,
+        *,
+        retries: bool = False,
+        extra: dict[str, Any] | None = None,
+        password: str = "testing",
+        **more: Any,
+    ) -> SnowballHook:
         once = {} if retries else {"config_kwargs": {"retries": {"total_max_attempts": 1}}}
         connection = {
             "conn_type": "aws",
             "login": "testing",
-            "password": "testing",
+            "password": password,
             "extra": {"region_name": "us-east-1", "endpoint_url": server.endpoint_url} | once | (extra or {}),
         }
         monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", json.dumps(connection))
@@ -66,21 +70,6 @@ def hook_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SnowballHook]:
 
 def ids(jobs: Sequence[Any]) -> list[str]:
     return [entry["JobId"] for entry in jobs]
-
-
-class TestModels:
-    def test_what_botocore_read_is_let_go_of(self, hook_of: Callable[..., SnowballHook]) -> None:
-        with Pages(page(job(1, "New"), token="a"), page(job(2, "New"))) as server:
-            hook = hook_of(server)
-            assert len(hook.list_cluster_jobs(CLUSTER)) == 2
-            gc.collect()
-            before = len(gc.get_objects())
-            hook.forget_models()
-            gc.collect()
-            assert before - len(gc.get_objects()) > 10_000
-            # As before: what is needed is read again.
-            server.requests.clear()
-            assert len(hook.list_cluster_jobs(CLUSTER)) == 2
 
 
 class TestPages:
@@ -148,8 +137,8 @@ class TestPages:
         with Pages(page(job(1, "New"), token="a")) as server:
             hook = hook_of(server)
             with pytest.raises(RequestError) as caught:
-                answer(hook, ListClusterJobs(CLUSTER))
-        assert caught.value.kind is ErrorKind.PASSING
+                make_call(hook, ListClusterJobs(CLUSTER))
+        assert caught.value.kind is ErrorKind.TRANSIENT
         assert len(server.requests) == 8
 
     def test_the_documented_example(self, hook_of: Callable[..., SnowballHook]) -> None:
@@ -236,7 +225,7 @@ class TestConnections:
     def test_one_that_is_named_and_unknown(self) -> None:
         with pytest.raises(SnowballConnectionError, match="'nobody_made_this' cannot be found") as caught:
             SnowballHook(aws_conn_id="nobody_made_this", region_name="us-east-1").list_cluster_jobs(CLUSTER)
-        assert classify(caught.value).kind is ErrorKind.REFUSED
+        assert classify(caught.value).kind is ErrorKind.DENIED
 
     def test_the_default_one_keeps_the_amazon_providers_habit(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with Pages(page(job(1, "New"))) as server:
@@ -258,8 +247,8 @@ class TestConnections:
             "AIRFLOW_CONN_NO_REGION", json.dumps({"conn_type": "aws", "login": "a", "password": "b"})
         )
         with pytest.raises(RequestError) as caught:
-            answer(SnowballHook(aws_conn_id="no_region"), ListClusterJobs(CLUSTER))
-        assert caught.value.kind is ErrorKind.REFUSED
+            make_call(SnowballHook(aws_conn_id="no_region"), ListClusterJobs(CLUSTER))
+        assert caught.value.kind is ErrorKind.DENIED
         assert "You must specify a region" in str(caught.value)
 
     def test_an_edited_one_has_another_fingerprint_that_tells_nothing(
@@ -279,13 +268,13 @@ class TestConnections:
     [
         ("InvalidResourceException", ErrorKind.NOT_FOUND, False),
         ("ValidationException", ErrorKind.BAD_INPUT, False),
-        ("AccessDeniedException", ErrorKind.REFUSED, False),
-        ("UnrecognizedClientException", ErrorKind.REFUSED, False),
-        ("ExpiredTokenException", ErrorKind.REFUSED, False),
-        ("ThrottlingException", ErrorKind.PASSING, True),
-        ("RequestLimitExceeded", ErrorKind.PASSING, True),
-        ("ServiceUnavailable", ErrorKind.PASSING, False),
-        ("InvalidNextTokenException", ErrorKind.PASSING, False),
+        ("AccessDeniedException", ErrorKind.DENIED, False),
+        ("UnrecognizedClientException", ErrorKind.DENIED, False),
+        ("ExpiredTokenException", ErrorKind.DENIED, False),
+        ("ThrottlingException", ErrorKind.TRANSIENT, True),
+        ("RequestLimitExceeded", ErrorKind.TRANSIENT, True),
+        ("ServiceUnavailable", ErrorKind.TRANSIENT, False),
+        ("InvalidNextTokenException", ErrorKind.TRANSIENT, False),
     ],
 )
 def test_api_errors_are_told_apart(
@@ -294,7 +283,7 @@ def test_api_errors_are_told_apart(
     with Pages((400, {"__type": error, "Message": "its words"})) as server:
         hook = hook_of(server)
         with pytest.raises(RequestError) as caught:
-            answer(hook, ListClusterJobs(CLUSTER))
+            make_call(hook, ListClusterJobs(CLUSTER))
     assert (caught.value.kind, caught.value.code, caught.value.throttled) == (kind, error, throttled)
     assert str(caught.value).startswith(f"{error} when calling ListClusterJobs: its words")
 
@@ -303,16 +292,16 @@ def test_a_server_error_passes_whatever_its_code(hook_of: Callable[..., Snowball
     with Pages((500, {"__type": "Oops", "Message": "its words"})) as server:
         hook = hook_of(server)
         with pytest.raises(RequestError) as caught:
-            answer(hook, ListClusterJobs(CLUSTER))
-    assert caught.value.kind is ErrorKind.PASSING
+            make_call(hook, ListClusterJobs(CLUSTER))
+    assert caught.value.kind is ErrorKind.TRANSIENT
 
 
 def test_a_server_that_is_gone_passes(hook_of: Callable[..., SnowballHook]) -> None:
     with Pages(page()) as server:
         hook = hook_of(server)
     with pytest.raises(RequestError) as caught:
-        answer(hook, ListClusterJobs(CLUSTER))
-    assert caught.value.kind is ErrorKind.PASSING
+        make_call(hook, ListClusterJobs(CLUSTER))
+    assert caught.value.kind is ErrorKind.TRANSIENT
     assert isinstance(caught.value.__cause__, botocore.exceptions.EndpointConnectionError)
 
 
@@ -320,7 +309,7 @@ def test_no_secret_is_logged(
     hook_of: Callable[..., SnowballHook], caplog: pytest.LogCaptureFixture, capsys: Any
 ) -> None:
     with caplog.at_level(logging.DEBUG), Pages(page(job(1, "New"))) as server:
-        hook = hook_of(server, extra={"aws_secret_access_key": "planted-secret-value"})
+        hook = hook_of(server, password="planted-secret-value")
         hook.list_cluster_jobs(CLUSTER)
         assert "planted-secret-value" not in repr(hook)
     printed = capsys.readouterr()

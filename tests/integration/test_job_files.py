@@ -12,10 +12,10 @@ import pytest
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.exceptions import SnowballFileError
-from airflow_provider_snowball.hooks.files import lines_of, open_link
+from airflow_provider_snowball.hooks.job_files import lines_of, open_link
 from airflow_provider_snowball.hooks.snowball import SnowballHook
-from tests.emulated import client_of, order_import, steer
-from tests.fleet_server import connection
+from tests.fakes.emulated import client_of, order_import, steer
+from tests.fakes.fleet_server import connection
 
 SECRET = "X-Amz-Signature"
 DAY = 86400.0
@@ -84,7 +84,7 @@ class TestFiles:
 
     def test_bad_input(self, hook: SnowballHook) -> None:
         with pytest.raises(ValueError, match=r"^which must be one of success, failure; got 'failed'$"):
-            hook.iter_job_log("JID123e4567-e89b-12d3-a456-426655440000", "failed")  # type: ignore[arg-type]
+            hook.iter_job_log("JID123e4567-e89b-12d3-a456-426655440000", "failed")  # type: ignore[arg-type]  # the mistake itself
         with pytest.raises(ValueError, match=r"^job_id must be JID"):
             hook.iter_job_log("JID1", "failure")
 

@@ -183,8 +183,8 @@ class AirflowProcesses:
                 process.wait()
         self._running.clear()
         left = processes_of(self.home)
-        for process in left:
-            process.kill()
+        for each in left:
+            each.kill()
         psutil.wait_procs(left, timeout=5)
 
     def _migrate(self) -> None:

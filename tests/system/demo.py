@@ -18,8 +18,8 @@ from typing import Any
 
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.lifecycle import JobState, evaluate
-from tests import emulated
-from tests.emulated import KEY, REGION, client_of
+from tests.fakes import emulated
+from tests.fakes.emulated import KEY, REGION, client_of
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"

@@ -2,13 +2,15 @@
 Airflow's UI to look at, on this machine alone: ``make airflow``.
 
 A local Snowball, and Airflow with all its processes, on loopback only. The examples are loaded, the
-connection is there, and a run of the main example waits for a cluster of five. Ctrl-C ends everything and
-leaves nothing behind.
+connection is there, and a run of the main example waits for a cluster of five, of whose devices one does not
+arrive until it is sent on. What the examples ask for by default is ordered, and its devices stay where they
+have arrived. Ctrl-C ends everything and leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import signal
 import sys
@@ -19,11 +21,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
+from airflow_provider_snowball.lifecycle import JobState
+from tests.fakes import emulated
+from tests.fakes.emulated import client_of, order_import, steer
 from tests.system.airflow_processes import USER, AirflowProcesses
-from tests.system.demo import DAG_ID, DEVICES, EXAMPLES, WAIT, connect, order_cluster
+from tests.system.demo import DAG_ID, DEVICES, EXAMPLES, WAIT, connect
 
 __all__ = ["local_airflow"]
+
+#: Ids in the examples that stand for what a user has ordered: a cluster, a site's cluster abroad, an import.
+_CLUSTER = re.compile("CID123e4567-e89b-12d3-a456-426655440000")
+_CLUSTER_ABROAD = re.compile("CID123e4567-e89b-12d3-a456-426655440001")
+_IMPORT = re.compile("JID123e4567-e89b-12d3-a456-426655440000")
+_ABROAD = "eu-central-1"
 
 #: Devices arrive after three to four days: time enough to log in and find the task that waits for them.
 SECONDS_A_DAY = 30.0
@@ -41,16 +53,40 @@ def local_airflow(
     """
     Run Airflow with the examples, connected to a local Snowball.
 
+    The clock stands still until Airflow is ready.
+
     :param home: an empty directory, for everything that Airflow writes.
     :param seconds_a_day: how long a day of Snowball's takes.
     :param settings: further environment variables of Airflow's processes.
     """
-    with (
-        SnowballServer(speed=86400 / seconds_a_day) as snowball,
-        AirflowProcesses(home, EXAMPLES, SETTINGS | (settings or {})) as airflow,
-    ):
-        connect(airflow, snowball.endpoint_url)
-        yield airflow, snowball
+    with SnowballServer(speed=86400 / seconds_a_day) as snowball:
+        snowball_clock.pause()
+        dags = home / "dags"
+        order_for_examples(snowball.endpoint_url, dags)
+        with AirflowProcesses(home, dags, SETTINGS | (settings or {})) as airflow:
+            snowball_clock.resume()
+            connect(airflow, snowball.endpoint_url)
+            yield airflow, snowball
+
+
+def order_cluster(endpoint_url: str, region_name: str = emulated.REGION) -> tuple[str, list[str]]:
+    """Order a cluster of five whose devices stay where they have arrived; return its id and its jobs' ids."""
+    client = client_of(endpoint_url, region_name)
+    cluster_id = emulated.order_cluster(client, DEVICES)
+    jobs = [each["JobId"] for each in client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]]
+    for job_id in jobs:
+        steer(endpoint_url, job_id, hold=JobState.WITH_CUSTOMER)
+    return cluster_id, jobs
+
+
+def order_for_examples(endpoint_url: str, dags: Path) -> None:
+    """Write the examples to a folder of DAGs, each with default params that name what is ordered for it."""
+    dags.mkdir()
+    for example in EXAMPLES.glob("*.py"):
+        text = _CLUSTER.sub(lambda _: order_cluster(endpoint_url)[0], example.read_text())
+        text = _CLUSTER_ABROAD.sub(lambda _: order_cluster(endpoint_url, _ABROAD)[0], text)
+        text = _IMPORT.sub(lambda _: order_import(client_of(endpoint_url)), text)
+        (dags / example.name).write_text(text)
 
 
 def say(text: str) -> None:
@@ -61,12 +97,18 @@ def say(text: str) -> None:
 def serve(home: Path, seconds_a_day: float) -> None:
     """Run until something ends it."""
     with local_airflow(home, seconds_a_day=seconds_a_day) as (airflow, snowball):
-        _, cluster_id = order_cluster(snowball.endpoint_url)
+        cluster_id, (last, *_) = order_cluster(snowball.endpoint_url)
+        # Somewhere to look at for as long as one looks.
+        steer(snowball.endpoint_url, last, hold=JobState.IN_TRANSIT_TO_CUSTOMER)
+        post = "curl -H 'Content-Type: application/json'"
         run_id = airflow.api.trigger(DAG_ID, {"cluster_id": cluster_id, "min_jobs": DEVICES})
         say(f"Airflow   {airflow.url} user {USER} password {airflow.password}")
         say(f"Snowball  {snowball.endpoint_url} takes any key; a day takes {seconds_a_day:g} s")
-        say(f"Cluster   {cluster_id}, whose {DEVICES} devices are on their way")
+        say(f"Cluster   {cluster_id}, whose {DEVICES} devices are on their way, and {last} is held up")
         say(f"Waiting   {airflow.url}/dags/{DAG_ID}/runs/{quote(run_id)}/tasks/{WAIT}")
+        say("Examples  each can be triggered with the params that its form offers: those are ordered")
+        say(f"Send on   {post} -d '{{\"send_on\": true}}' {snowball.endpoint_url}/_snowball/jobs/{last}")
+        say(f"Another   {sys.executable} -m tests.system.local_airflow --order-at {snowball.endpoint_url}")
         say("Ctrl-C ends it all.")
         while True:
             time.sleep(1)
@@ -82,7 +124,14 @@ def main() -> int:
         default=SECONDS_A_DAY,
         help="how long a day of Snowball's takes (default: %(default)g)",
     )
+    parser.add_argument(
+        "--order-at", metavar="URL", help="order another cluster at a local Snowball that runs, and end"
+    )
     options = parser.parse_args()
+    if options.order_at:
+        cluster_id, jobs = order_cluster(options.order_at)
+        say(f"{cluster_id}, with the jobs {', '.join(jobs)}")
+        return 0
     # SIGINT as well: a shell that starts this in the background has it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

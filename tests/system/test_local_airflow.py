@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
 from airflow import __version__ as airflow_version
 
-from tests.emulated import REGION
+from tests.fakes.emulated import REGION
 from tests.system.airflow_api import AirflowApi
 from tests.system.airflow_processes import COMPONENTS, processes_of, strange_listeners
 from tests.system.demo import DAG_ID, WAIT
@@ -32,14 +33,26 @@ LOGIN = re.compile(r"Airflow +(\S+) user (\S+) password (\S+)\n")
 SNOWBALL = re.compile(r"Snowball +(\S+) ")
 #: Told in README.md.
 READY_WITHIN = 120.0
+#: Devices arrive within a quarter of a minute, and an import is complete after a minute or so.
+SECONDS_A_DAY = 3.0
+WAIT_FOR_LATE = re.compile(r"Cluster +(CID\S+), whose 5 devices are on their way, and (JID\S+) is held up\n")
+ANOTHER = re.compile(r"Another +(.+)\n")
+#: How each example ends, or which of its tasks goes on for as long as nobody sends its devices on.
+EXAMPLES = {
+    "example_snowball_cluster_jobs": "success",
+    "example_snowball_fleet": "success",
+    "example_snowball_migration": "success",
+    "example_snowball_per_device": "wait_until_sent_back",
+    "example_snowball_replace_node": "success",
+}
 
 
 class Program:
     """``make airflow`` as it runs, and what it has printed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.system.local_airflow"],
+            [sys.executable, "-m", "tests.system.local_airflow", *arguments],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             stdout=subprocess.PIPE,
@@ -67,7 +80,7 @@ class Program:
 
 @pytest.fixture
 def program() -> Iterator[Program]:
-    program = Program()
+    program = Program("--seconds-a-day", f"{SECONDS_A_DAY:g}")
     yield program
     if program.process.poll() is None:
         program.interrupt()
@@ -86,6 +99,8 @@ def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
     [home] = map(Path, program.read_until(HOME))
     url, user, password = program.read_until(LOGIN)
     [snowball] = program.read_until(SNOWBALL)
+    _, late = program.read_until(WAIT_FOR_LATE)
+    [another] = program.read_until(ANOTHER)
     assert time.monotonic() - began < READY_WITHIN
 
     api = AirflowApi(url, user, password)
@@ -111,6 +126,15 @@ def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
             break
         assert time.monotonic() < deadline, tasks[WAIT]
         time.sleep(0.5)
+    # It goes on for as long as one of its devices is on its way.
+    examples_end_as_they_should(api)
+    tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, run["dag_run_id"])}
+    assert tasks[WAIT]["state"] == "deferred"
+    [listed] = [each for each in snowball_jobs(snowball) if each["job_id"] == late]
+    assert listed["state"] == "InTransitToCustomer"
+    ordered = subprocess.run(another.split(), cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert ordered.startswith("CID")
+    assert ordered.count("JID") == 5
     # The page for people, too.
     assert httpx.get(f"{url}/dags/{DAG_ID}").status_code == 200
 
@@ -123,6 +147,27 @@ def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
     assert program.interrupt() == 0
     assert program.printed.endswith("Everything has ended.\n")
     nothing_is_left(home, url, snowball)
+
+
+def snowball_jobs(url: str) -> list[dict[str, Any]]:
+    return list(httpx.get(f"{url}/_snowball/jobs").json()["jobs"])
+
+
+def examples_end_as_they_should(api: AirflowApi) -> None:
+    """Trigger every example with the params that its form offers."""
+    assert {each["dag_id"] for each in api.get("/dags")["dags"]} == EXAMPLES.keys()
+    runs = {dag_id: api.trigger(dag_id, {}) for dag_id in EXAMPLES}
+    deadline = time.monotonic() + 240
+    for dag_id, run_id in runs.items():
+        while True:
+            tasks = api.task_instances(dag_id, run_id)
+            state = api.run_state(dag_id, run_id)
+            assert state != "failed", {each["task_id"]: each["state"] for each in tasks}
+            left = [each for each in tasks if each["task_id"].endswith(EXAMPLES[dag_id])]
+            if state == EXAMPLES[dag_id] or (left and {each["state"] for each in left} == {"deferred"}):
+                break
+            assert time.monotonic() < deadline, {each["task_id"]: each["state"] for each in tasks}
+            time.sleep(0.5)
 
 
 def test_it_can_be_interrupted_while_it_starts(program: Program) -> None:

@@ -18,7 +18,7 @@ from airflow import __version__ as airflow_version
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulated import REGION
+from tests.fakes.emulated import REGION
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
 from tests.system.demo import DAG_ID, EXAMPLES, TRIGGER, WAIT, connect, order_cluster
 
@@ -149,7 +149,7 @@ def test_waits_begin_in_the_triggerer(
     assert wait["trigger"]["classpath"] == TRIGGER
     assert (wait["pid"], wait["hostname"]) == (None, ""), "no worker has had this task"
     assert airflow.api.links(FROM_TRIGGER, run_id, "wait") == {CONSOLE: None}
-    until(lambda: metrics.last.get("airflow.snowball.blind_seconds.aws_default.default") == "0.0", "a poll")
+    until(lambda: metrics.last.get("airflow.snowball.outage_seconds.aws_default.default") == "0.0", "a poll")
     # The one before, of the other test, may have been the last to be told.
     until(lambda: int(metrics.last["airflow.snowball.waits"]) > 0, "a wait is counted")
     assert "airflow.snowball.polls" in metrics.last

@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 
 from airflow_provider_snowball.compat import AirflowException
-from airflow_provider_snowball.exceptions import SnowballRequestFailed
+from airflow_provider_snowball.exceptions import SnowballPermanentError
 from airflow_provider_snowball.hooks.snowball import SnowballHook
 from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator, ListClustersOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
@@ -22,7 +22,7 @@ from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSe
 try:
     from airflow.sdk import DAG
 except ImportError:  # Airflow 2.11
-    from airflow.models.dag import DAG
+    from airflow.models.dag import DAG  # type: ignore[no-redef]  # the same class
 
 CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
 JOB = "JID123e4567-e89b-12d3-a456-426655440000"
@@ -46,7 +46,9 @@ STATES_TEXT = (
 CONTRADICTION_TEXT = "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for"
 MIN_JOBS_TEXT = "min_jobs must be a whole number of at least 1; got {!r}"
 PAGE_SIZE_TEXT = "page_size must be a whole number from 1 to 100, or None; got {!r}"
-BLIND_TEXT = "max_blind_time must be a timedelta or a number of seconds, more than 0; got {!r}"
+OUTAGE_TEXT = (
+    "outage_timeout must be a timedelta or a number of seconds, more than 0 and at most 100 years; got {!r}"
+)
 PASSWORD_TEXT = (
     "botocore_config['proxies'][{!r}] holds a password, which would be stored in clear; "
     "put the proxy into the Airflow connection's extra, under config_kwargs"
@@ -67,17 +69,33 @@ WRONG_CLUSTER_IDS = [
     5,
 ]
 WRONG_JOB_IDS = ["JID1", CLUSTER, JOB.lower(), f"{JOB}0", f"{JOB}\n", "", None, 5]
-WRONG_STATES = ["Shipped", "withcustomer", "WITH_CUSTOMER", "", None, 5]
+#: With what each is taken for, if for anything.
+WRONG_STATES: dict[Any, str] = {
+    "Shipped": "; did you mean InTransitToCustomer?",
+    "withcustomer": "; did you mean WithCustomer?",
+    "WITH_CUSTOMER": "; did you mean WithCustomer?",
+    "": "",
+    None: "",
+    5: "",
+}
 
 
 def wrong(name: str, value: Any, text: str, **others: Any) -> Any:
-    return pytest.param({name: value} | others, text, id=f"{name}={value!r:.40}")
+    # A repr with an address in it would be another id in each of pytest's processes.
+    shown = type(value).__name__ if isinstance(value, Config) else f"{value!r:.40}"
+    return pytest.param({name: value} | others, text, id=f"{name}={shown}")
 
 
 AWS_ROWS = [
     wrong(
         "botocore_config",
         {"proxies": {"https": "http://user:hunter2@proxy.example:3128"}},
+        PASSWORD_TEXT.format("https"),
+    ),
+    # A token alone may be a secret, too.
+    wrong(
+        "botocore_config",
+        {"proxies": {"https": "http://hunter2@proxy.example"}},
         PASSWORD_TEXT.format("https"),
     ),
     wrong(
@@ -99,12 +117,13 @@ AWS_ROWS = [
         "botocore_config must be a dict of arguments of botocore.config.Config, or None; got a Config",
     ),
 ]
+DAYS = "max_days_in_state"
 SENSOR_ROWS = [
     *(wrong("cluster_id", value, CLUSTER_ID_TEXT.format(value)) for value in WRONG_CLUSTER_IDS),
     wrong("cluster_id", [CLUSTER], CLUSTER_ID_TEXT.format([CLUSTER])),
     *(
-        wrong("target_state", value, f"target_state must be one of {STATES_TEXT}; got {value!r}")
-        for value in WRONG_STATES
+        wrong("target_state", value, f"target_state must be one of {STATES_TEXT}; got {value!r}{hint}")
+        for value, hint in WRONG_STATES.items()
     ),
     wrong("target_state", "Cancelled", CONTRADICTION_TEXT, ignore_cancelled=True),
     *(wrong("job_ids", [JOB, value], EACH_JOB_ID_TEXT.format(value)) for value in WRONG_JOB_IDS),
@@ -117,8 +136,42 @@ SENSOR_ROWS = [
         for value in (0, -1, "0", "five", 1.5, True, None)
     ),
     *(
-        wrong("max_blind_time", value, BLIND_TEXT.format(value))
-        for value in (0, -1.5, timedelta(0), "2 days", None, True, float("nan"), float("inf"))
+        wrong("outage_timeout", value, OUTAGE_TEXT.format(value))
+        for value in (0, -1.5, "2 days", None, True, float("nan"), float("inf"))
+    ),
+    # What is shown is what is left of it: seconds.
+    wrong("outage_timeout", timedelta(0), OUTAGE_TEXT.format(0.0)),
+    wrong("max_wait", 0, OUTAGE_TEXT.format(0).replace("outage_timeout", "max_wait")),
+    wrong("ignore_cancelled", "yes", "ignore_cancelled must be True or False; got the str 'yes'"),
+    *(
+        wrong("on_overdue", value, f'on_overdue must be "warn", "fail" or a notifier; got {value!r}')
+        for value in ("notify me", None, 5)
+    ),
+    wrong(DAYS, {"Complete": 1}, f"{DAYS} cannot have Complete: no job leaves that state"),
+    wrong(DAYS, {"New": 0}, f"{DAYS}['New'] must be a number of days above 0, at most 100 years; got 0"),
+    wrong(
+        DAYS,
+        {"WithAWS": 5},
+        f"{DAYS} can do nothing for WithAWS: a job in it is at or past WithCustomer, and is not waited for",
+        target_state="WithCustomer",
+    ),
+    *(
+        wrong(
+            "on_overdue",
+            value,
+            "on_overdue can do nothing without max_days_in_state, the days that make jobs overdue",
+        )
+        for value in ("fail", print)
+    ),
+    wrong(
+        "min_jobs",
+        2,
+        "min_jobs is 2, but job_ids names 1 jobs: so many are never listed among them",
+        job_ids=[JOB],
+    ),
+    *(
+        wrong(name, "yes", f"{name} must be True or False; got the str 'yes'")
+        for name in ("deferrable", "start_from_trigger")
     ),
     *AWS_ROWS,
 ]
@@ -128,9 +181,9 @@ OPERATOR_ROWS = [
         wrong(
             "job_states",
             ["Complete", value],
-            f"each of job_states must be one of {STATES_TEXT}; got {value!r}",
+            f"each of job_states must be one of {STATES_TEXT}; got {value!r}{hint}",
         )
-        for value in WRONG_STATES
+        for value, hint in WRONG_STATES.items()
     ),
     wrong("job_states", "Complete", "job_states must be a list of states; got the str 'Complete'"),
     wrong("job_states", 5, "job_states must be a list of states; got the int 5"),
@@ -169,16 +222,17 @@ class TestLiterals:
             {"job_ids": (JOB,)},
             {"target_state": "Cancelled"},
             {"ignore_cancelled": True},
-            {"max_blind_time": 60},
-            {"max_blind_time": timedelta(hours=1)},
-            {"botocore_config": {"proxies": {"https": "http://user@proxy.example:3128"}}},
+            {"outage_timeout": 60},
+            {"outage_timeout": timedelta(hours=1)},
+            {"botocore_config": {"proxies": {"https": "http://proxy.example:3128"}}},
             {"botocore_config": {"read_timeout": 5, "proxies": None}},
             {"botocore_config": {}},
         ],
         ids=str,
     )
     def test_right_ones(self, arguments: dict[str, Any]) -> None:
-        assert sensor(**arguments).cluster_id == CLUSTER
+        task: Any = sensor(**arguments)
+        assert task.cluster_id == CLUSTER
 
     @pytest.mark.parametrize("page_size", [None, 1, 100])
     def test_right_page_sizes(self, page_size: int | None) -> None:
@@ -201,9 +255,17 @@ class TestTheOthers:
         with pytest.raises(ValueError, match=f"^{text}"):
             JobsSensor(task_id="wait", job_ids=job_ids)
 
-    def test_jobs_sensor_knows_no_clusters(self) -> None:
-        with pytest.raises((TypeError, AirflowException), match="min_jobs"):
-            JobsSensor(task_id="wait", job_ids=[JOB], min_jobs=2)
+    @pytest.mark.parametrize("argument", [{"min_jobs": 2}, {"cluster_id": CLUSTER}], ids=str)
+    def test_jobs_sensor_knows_no_clusters(self, argument: dict[str, Any]) -> None:
+        [name] = argument
+        with pytest.raises((TypeError, AirflowException), match=name):
+            JobsSensor(task_id="wait", job_ids=[JOB], **argument)
+
+    @pytest.mark.parametrize("sensor_class", [ClusterJobsSensor, JobsSensor])
+    def test_a_misspelt_argument(self, sensor_class: Any) -> None:
+        required = {"cluster_id": CLUSTER} if sensor_class is ClusterJobsSensor else {"job_ids": [JOB]}
+        with pytest.raises((TypeError, AirflowException), match="outage_time_out"):
+            sensor_class(task_id="wait", outage_time_out=5, **required)
 
     @pytest.mark.parametrize(
         ("states", "text"),
@@ -220,8 +282,9 @@ class TestTheOthers:
             ListClustersOperator(task_id="list", cluster_states=states)
 
     def test_right_ones(self) -> None:
-        assert ListClustersOperator(task_id="list", cluster_states=["InUse", "Pending"]).page_size is None
-        assert JobsSensor(task_id="wait", job_ids="{{ params.jobs }}").target_state == "Complete"
+        ListClustersOperator(task_id="list", cluster_states=["InUse", "Pending"])
+        task: Any = JobsSensor(task_id="wait", job_ids="{{ params.jobs }}")
+        assert task.target_state == "Complete"
 
 
 class TestNotJudgedWhenParsed:
@@ -284,11 +347,13 @@ class TestNotJudgedWhenParsed:
             lists = ListClusterJobsOperator.partial(task_id="list").expand(cluster_id=[CLUSTER, "CID1"])
             waits = ClusterJobsSensor.partial(task_id="wait").expand(cluster_id=[CLUSTER, "CID1"])
         assert dag.task_ids == ["list", "wait"]
-        assert lists.unmap({"cluster_id": CLUSTER}).cluster_id == CLUSTER
+        unmapped: Any = lists.unmap({"cluster_id": CLUSTER})
+        assert unmapped.cluster_id == CLUSTER
         with pytest.raises(ValueError, match=f"^{re.escape(CLUSTER_ID_TEXT.format('CID1'))}$"):
             lists.unmap({"cluster_id": "CID1"})
         # The sensor's is judged when it runs, where soft_fail has a say (tests/integration/test_dags.py).
-        assert waits.unmap({"cluster_id": "CID1"}).cluster_id == "CID1"
+        unmapped = waits.unmap({"cluster_id": "CID1"})
+        assert unmapped.cluster_id == "CID1"
 
 
 @pytest.fixture
@@ -319,7 +384,10 @@ class TestRenderedValues:
         [
             ({"cluster_id": "CID1"}, CLUSTER_ID_TEXT.format("CID1")),
             ({"cluster_id": None}, CLUSTER_ID_TEXT.format(None)),
-            ({"target_state": "Shipped"}, f"target_state must be one of {STATES_TEXT}; got 'Shipped'"),
+            (
+                {"target_state": "Shipped"},
+                f"target_state must be one of {STATES_TEXT}; got 'Shipped'{WRONG_STATES['Shipped']}",
+            ),
             ({"job_ids": [JOB, "JID1"]}, EACH_JOB_ID_TEXT.format("JID1")),
             ({"job_ids": f"['{JOB}']"}, JOB_IDS_TEXT.format("str", f"['{JOB}']")),
             ({"job_ids": []}, NO_JOB_IDS_TEXT),
@@ -332,14 +400,17 @@ class TestRenderedValues:
         task = sensor(aws_conn_id=nobody_there, mode="poke", deferrable=False)
         for name, value in rendered.items():
             setattr(task, name, value)
-        with pytest.raises(SnowballRequestFailed, match=f"^{re.escape(text)}$"):
+        with pytest.raises(SnowballPermanentError, match=f"^{re.escape(text)}$"):
             task.poke({})
 
     @pytest.mark.parametrize(
         ("rendered", "text"),
         [
             ({"cluster_id": "CID1"}, CLUSTER_ID_TEXT.format("CID1")),
-            ({"job_states": ["Shipped"]}, f"each of job_states must be one of {STATES_TEXT}; got 'Shipped'"),
+            (
+                {"job_states": ["Shipped"]},
+                f"each of job_states must be one of {STATES_TEXT}; got 'Shipped'{WRONG_STATES['Shipped']}",
+            ),
             ({"job_states": "['New']"}, "job_states must be a list of states; got the str \"['New']\""),
         ],
         ids=str,
@@ -348,7 +419,7 @@ class TestRenderedValues:
         task = operator(aws_conn_id=nobody_there)
         for name, value in rendered.items():
             setattr(task, name, value)
-        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        with pytest.raises(SnowballPermanentError, match=f"^{re.escape(text)}$"):
             task.execute({})
 
 

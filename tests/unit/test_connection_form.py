@@ -10,8 +10,13 @@ from typing import Any
 import pytest
 from airflow import __version__ as airflow_version
 
-from airflow_provider_snowball.connection import ACCEPTED_TYPES, EXTRA_FIELDS, metadata, without_empty
 from airflow_provider_snowball.get_provider_info import get_provider_info
+from airflow_provider_snowball.hooks.connection_form import (
+    ACCEPTED_TYPES,
+    EXTRA_FIELDS,
+    metadata,
+    without_empty,
+)
 from tests.installed import is_installed
 
 HOOK = "airflow_provider_snowball.hooks.snowball.SnowballHook"

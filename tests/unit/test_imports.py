@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -45,11 +46,6 @@ def _module_name(file: Path) -> str:
 
 
 FILES = {_module_name(file): file for file in sorted(FOLDER.rglob("*.py"))}
-
-
-def layer_of(module: str) -> str:
-    """Return the part of the package that a module belongs to: ``hooks`` for ``….hooks.snowball``."""
-    return [*module.split("."), ""][1]
 
 
 class _Finder(ast.NodeVisitor):
@@ -103,45 +99,48 @@ def is_in(module: str, *packages: str) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
 
 
-#: Layer by layer: the layers that it imports. The empty name is the package itself, with its version.
-MAY_IMPORT: dict[str, set[str]] = {
-    "": set(),
-    "lifecycle": set(),
-    "validate": set(),
-    "compat": set(),
-    "calls": set(),
-    "connection": set(),
-    "durations": set(),
-    "sightings": {"durations", "lifecycle"},
-    "terms": {"calls", "lifecycle", "sightings", "validate"},
-    "wait": {"calls", "durations", "lifecycle", "sightings", "terms"},
-    "exceptions": {"compat", "wait"},
-    "links": {"compat"},
-    "aws": {"compat", "links"},
-    "get_provider_info": {"", "connection"},
-    "hooks": {"calls", "compat", "connection", "exceptions", "lifecycle", "validate", "wait"},
-    "triggers": {"aws", "calls", "compat", "terms", "wait"},
-    "sensors": {
-        "aws",
-        "calls",
-        "compat",
-        "exceptions",
-        "lifecycle",
-        "links",
-        "sightings",
-        "terms",
-        "validate",
-        "wait",
-    },
-    "operators": {"aws", "lifecycle", "links", "validate"},
-    "emulator": {"lifecycle"},
-}
-#: The layers that it imports only where they are used, so that parsing a DAG file stays light.
-MAY_USE: dict[str, set[str]] = {
-    "triggers": {"hooks"},
-    "sensors": {"hooks", "triggers"},
-    "operators": {"hooks"},
-}
+CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
+#: A line of the map: who imports whom, and in brackets, whom only where it is used.
+_LINE = re.compile(r"(?P<who>\S+) +-> (?P<imports>[^(]*)(?:\((?P<uses>[^)]*)\))?")
+
+
+def _names(listed: str | None) -> set[str]:
+    return {name.strip() for name in (listed or "").split(",") if name.strip() not in ("", "nothing")}
+
+
+def _read_map() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Return whom each part may import, and whom it may use, as CONTRIBUTING shows it."""
+    block = CONTRIBUTING.read_text().partition("```imports\n")[2].partition("```")[0]
+    lines = [_LINE.fullmatch(line) for line in block.splitlines()]
+    assert lines
+    assert all(lines), block
+    found = [line for line in lines if line is not None]
+    return (
+        {line["who"]: _names(line["imports"]) for line in found},
+        {line["who"]: _names(line["uses"]) for line in found},
+    )
+
+
+#: Part by part: the parts that it imports, and those that it imports only where they are used, so that
+#: parsing a DAG file stays light. A part is a module at the top, a folder, or a module that is named.
+MAY_IMPORT, MAY_USE = _read_map()
+
+
+def part_of(module: str) -> str:
+    """Return the part that the rules for a module's own imports are under."""
+    inside = module.removeprefix(PACKAGE).removeprefix(".")
+    named = [part for part in MAY_IMPORT if is_in(inside, part)]
+    return max(named, key=len, default=inside)
+
+
+def may_import(module: str, imported: str, parts: set[str]) -> bool:
+    """Tell whether a module may import another of ours, if it may import these parts."""
+    if part_of(module) == part_of(imported):
+        return True
+    inside = imported.removeprefix(PACKAGE).removeprefix(".")
+    return any(is_in(inside, part) for part in parts)
+
+
 #: What it imports of others, the standard library apart.
 MAY_IMPORT_OF_OTHERS: dict[str, set[str]] = {
     "compat": {"airflow"},
@@ -153,48 +152,93 @@ MAY_IMPORT_OF_OTHERS: dict[str, set[str]] = {
 MAY_USE_OF_OTHERS: dict[str, set[str]] = {
     # For the connection form of Airflow before 3.2, which brings them.
     "hooks": {"flask_appbuilder", "wtforms"},
-    "sensors": {"airflow.triggers.base"},
+    "sensors": {"airflow.triggers.base", "jinja2"},
 }
 
 
-class TestDirections:
-    def test_every_layer_is_in_the_table(self) -> None:
-        assert {layer_of(module) for module in FILES} == set(MAY_IMPORT)
+def _circles(ahead: dict[str, set[str]]) -> list[list[str]]:
+    """Return each set of nodes that lead back to themselves."""
 
-    @pytest.mark.parametrize("layer", MAY_IMPORT)
-    def test_layers(self, layer: str) -> None:
+    def reached_from(start: str) -> set[str]:
+        found: set[str] = set()
+        edge = {start}
+        while edge:
+            edge = set().union(*(ahead[node] for node in edge)) - found
+            found |= edge
+        return found
+
+    reach = {node: reached_from(node) for node in ahead}
+    sets = {frozenset(b for b in reach[a] if a in reach[b]) for a in ahead if a in reach[a]}
+    return sorted(sorted(each) for each in sets)
+
+
+class TestDirections:
+    def test_every_part_is_in_the_map(self) -> None:
+        assert {part_of(module) for module in FILES} - {""} == set(MAY_IMPORT)
+
+    def test_the_map_names_parts_that_exist(self) -> None:
+        named = set().union(*MAY_IMPORT.values(), *MAY_USE.values())
+        assert {name for name in named if f"{PACKAGE}.{name}" not in FILES} == set()
+
+    @pytest.mark.parametrize("part", MAY_IMPORT)
+    def test_parts(self, part: str) -> None:
         allowed = {
-            When.IMPORTED: MAY_IMPORT[layer],
-            When.USED: MAY_IMPORT[layer] | MAY_USE.get(layer, set()),
-            When.TYPED: MAY_IMPORT[layer] | MAY_USE.get(layer, set()),
+            When.IMPORTED: MAY_IMPORT[part],
+            When.USED: MAY_IMPORT[part] | MAY_USE[part],
+            When.TYPED: MAY_IMPORT[part] | MAY_USE[part],
         }
         against = [
             each
             for each in imports()
-            if layer_of(each.module) == layer
+            if part_of(each.module) == part
             and is_in(each.imported, PACKAGE)
-            and layer_of(each.imported) not in {layer, *allowed[each.when]}
+            and each.imported != PACKAGE
+            and not may_import(each.module, each.imported, allowed[each.when])
         ]
         assert against == []
 
-    @pytest.mark.parametrize("layer", MAY_IMPORT)
-    def test_other_packages(self, layer: str) -> None:
+    @pytest.mark.parametrize("part", MAY_IMPORT)
+    def test_nothing_is_allowed_in_vain(self, part: str) -> None:
+        used = {
+            each.imported.removeprefix(f"{PACKAGE}.") for each in imports() if part_of(each.module) == part
+        }
+        allowed = MAY_IMPORT[part] | MAY_USE[part]
+        assert {name for name in allowed if not any(is_in(each, name) for each in used)} == set()
+
+    def test_no_circle(self) -> None:
+        """Of modules, imports for types and in functions included."""
+        ahead = {module: set[str]() for module in FILES}
+        for each in imports():
+            if each.imported in FILES and each.imported != each.module:
+                # A package's own modules are imported through it.
+                ahead[each.module].add(each.imported)
+        assert [" -> ".join(circle) for circle in _circles(ahead)] == []
+
+    def test_a_circle_is_found(self) -> None:
+        assert _circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+
+    @pytest.mark.parametrize("part", MAY_IMPORT)
+    def test_other_packages(self, part: str) -> None:
         """Imports for types only are free: they never run."""
+        layer = part.partition(".")[0]
         at_import = MAY_IMPORT_OF_OTHERS.get(layer, set())
         allowed = {When.IMPORTED: at_import, When.USED: at_import | MAY_USE_OF_OTHERS.get(layer, set())}
         against = [
             each
             for each in imports()
-            if layer_of(each.module) == layer
+            if part_of(each.module) == part
             and each.when is not When.TYPED
             and not is_in(each.imported, PACKAGE, *allowed[each.when])
             and each.imported.partition(".")[0] not in STANDARD_LIBRARY
         ]
         assert against == []
 
+    def test_the_wait_imports_nothing_by_itself(self) -> None:
+        assert FILES[f"{PACKAGE}.waiting"].read_text() == ""
+
     def test_nothing_else_imports_the_emulator(self) -> None:
-        users = {each.module for each in imports() if layer_of(each.imported) == "emulator"}
-        assert {layer_of(module) for module in users} == {"emulator"}
+        users = {each.module for each in imports() if part_of(each.imported) == "emulator"}
+        assert {part_of(module) for module in users} == {"emulator"}
 
     def test_the_version_imports_nothing(self) -> None:
         assert [each for each in imports() if each.module == PACKAGE] == []
@@ -203,7 +247,8 @@ class TestDirections:
         """The other tests pass on an empty list, too."""
         sensor, hook = f"{PACKAGE}.sensors.base", f"{PACKAGE}.hooks.snowball"
         assert set(imports()) >= {
-            Import(sensor, f"{PACKAGE}.wait", When.IMPORTED),
+            Import(sensor, f"{PACKAGE}.waiting.machine", When.IMPORTED),
+            Import(sensor, f"{PACKAGE}.waiting.config", When.IMPORTED),
             Import(sensor, hook, When.USED),
             Import(sensor, hook, When.TYPED),
             Import(hook, "botocore.session", When.IMPORTED),
@@ -261,7 +306,6 @@ HEAVY = (
 OURS = {
     PACKAGE,
     f"{PACKAGE}.aws",
-    f"{PACKAGE}.calls",
     f"{PACKAGE}.compat",
     f"{PACKAGE}.exceptions",
     f"{PACKAGE}.lifecycle",
@@ -270,13 +314,16 @@ OURS = {
     f"{PACKAGE}.operators",
     f"{PACKAGE}.operators.snowball",
     f"{PACKAGE}.sensors",
-    f"{PACKAGE}.sensors.snowball",
-    f"{PACKAGE}.terms",
-    f"{PACKAGE}.validate",
-    f"{PACKAGE}.wait",
     f"{PACKAGE}.sensors.base",
-    f"{PACKAGE}.durations",
-    f"{PACKAGE}.sightings",
+    f"{PACKAGE}.sensors.snowball",
+    f"{PACKAGE}.sensors.trigger_rendering",
+    f"{PACKAGE}.validate",
+    f"{PACKAGE}.waiting",
+    f"{PACKAGE}.waiting.calls",
+    f"{PACKAGE}.waiting.config",
+    f"{PACKAGE}.waiting.machine",
+    f"{PACKAGE}.waiting.text",
+    f"{PACKAGE}.waiting.time_in_state",
 }
 #: What Airflow's own base classes of sensors and links bring.
 AIRFLOWS = (

@@ -8,6 +8,7 @@ AWS Snowball Edge developer guide), not derived from the code that they test.
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
 from typing import Any
@@ -17,14 +18,15 @@ import pytest
 
 from airflow_provider_snowball.lifecycle import (
     PATHS,
+    ArgumentError,
     ClusterState,
     JobListEntry,
     JobState,
     JobType,
     Progress,
-    check_min_jobs,
     evaluate,
     is_at_or_past,
+    parse_cluster_state,
     parse_state,
     portable,
 )
@@ -181,11 +183,11 @@ class TestNames:
 
     @pytest.mark.parametrize("enum", [JobState, JobType, ClusterState], ids=lambda enum: enum.__name__)
     def test_values_are_the_models(self, enum: Any) -> None:
-        model = botocore.session.get_session().get_service_model("snowball")
+        model: Any = botocore.session.get_session().get_service_model("snowball")
         assert set(enum) == set(model.shape_for(enum.__name__).enum)
 
     def test_keys_of_an_entry_are_the_models(self) -> None:
-        model = botocore.session.get_session().get_service_model("snowball")
+        model: Any = botocore.session.get_session().get_service_model("snowball")
         assert set(JobListEntry.__annotations__) == set(model.shape_for("JobListEntry").members)
 
     def test_paths_are_the_documented_ones(self) -> None:
@@ -491,8 +493,8 @@ class TestMessages:
             pytest.param(
                 [job(1, "WithCustomer"), job(2, "Complete")],
                 {},
-                "2 of 2 jobs at or past WithCustomer",
-                "2 of 2 jobs at or past WithCustomer",
+                "2 of 2 jobs at or past WithCustomer, 1 of them past it",
+                "2 of 2 jobs at or past WithCustomer, 1 of them past it",
                 id="all reached",
             ),
             pytest.param(
@@ -581,6 +583,26 @@ class TestMessages:
             "Nothing left to wait for: all 2 jobs of cluster CID1 are Cancelled and ignored (J1, J2)"
         )
 
+    @pytest.mark.parametrize(
+        ("jobs", "min_jobs", "line"),
+        [
+            # That a job asked for by its id is missing is said once.
+            ([], 1, "0 of 2 jobs at or past Complete (2 not listed yet)"),
+            (
+                [{"JobId": "a", "JobState": "Complete"}],
+                2,
+                "1 of 2 jobs at or past Complete (1 not listed yet); 1 of at least 2 listed",
+            ),
+            ([], 2, "0 of 2 jobs at or past Complete (2 not listed yet); 0 of at least 2 listed"),
+        ],
+    )
+    def test_jobs_asked_for_that_are_missing(self, jobs: list[Any], min_jobs: int, line: str) -> None:
+        assert str(evaluate(jobs, "Complete", job_ids=["a", "b"], min_jobs=min_jobs)) == line
+
+    def test_failure_calls_them_jobs(self) -> None:
+        progress = evaluate([{"JobId": "a", "JobState": "Cancelled"}], "Complete")
+        assert progress.describe_failure() == "1 of 1 jobs cannot reach Complete: a Cancelled"
+
 
 class Color(str, Enum):  # noqa: UP042  the older form of a StrEnum, whose str() is its name, is the point
     STATE = "WithCustomer"
@@ -664,36 +686,110 @@ class TestParseState:
     def test_member_of_another_enum(self) -> None:
         assert parse_state(Color.STATE) is JobState.WITH_CUSTOMER
 
-    @pytest.mark.parametrize("value", ["Shipped", "complete", " Complete", "", None, 5, ["Complete"]])
-    def test_unknown(self, value: Any) -> None:
+    @pytest.mark.parametrize(
+        ("value", "meant"),
+        [
+            ("Shipped", "InTransitToCustomer"),
+            ("complete", "Complete"),
+            (" Complete", "Complete"),
+            ("", None),
+            (None, None),
+            (5, None),
+            (["Complete"], None),
+        ],
+    )
+    def test_unknown(self, value: Any, meant: str | None) -> None:
         with pytest.raises(ValueError, match="must be one of") as error:
             parse_state(value)
         assert str(error.value) == (
             "target_state must be one of New, Listing, Pending, PreparingAppliance, PreparingShipment, "
             "InTransitToCustomer, WithCustomer, InTransitToAWS, WithAWSSortingFacility, WithAWS, InProgress, "
-            f"Complete, Cancelled; got {value!r}"
+            f"Complete, Cancelled; got {value!r}" + (f"; did you mean {meant}?" if meant else "")
         )
 
     def test_name_in_the_message(self) -> None:
-        with pytest.raises(ValueError, match=r"^each of job_states must be one of New, .*; got 'Shipped'$"):
+        with pytest.raises(
+            ValueError, match=r"^each of job_states must be one of New, .*; got 'Shipped'; did"
+        ):
             parse_state("Shipped", "each of job_states")
 
     def test_evaluate_checks_its_target(self) -> None:
         with pytest.raises(ValueError, match="target_state must be one of"):
             evaluate([], "Shipped")
 
+    @pytest.mark.parametrize("min_jobs", [0, -1])
+    def test_evaluate_checks_min_jobs(self, min_jobs: int) -> None:
+        text = f"^min_jobs must be at least 1: an empty listing is not all there; got {min_jobs}$"
+        with pytest.raises(ValueError, match=text):
+            evaluate([], "Complete", min_jobs=min_jobs)
 
-class TestCheckMinJobs:
-    @pytest.mark.parametrize(("value", "number"), [(1, 1), (250, 250), ("5", 5), (" 5 ", 5)])
-    def test_right(self, value: Any, number: int) -> None:
-        assert check_min_jobs(value) == number
+    def test_evaluate_checks_them_together(self) -> None:
+        text = "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for"
+        with pytest.raises(ArgumentError, match=f"^{text}$"):
+            evaluate([], "Cancelled", ignore_cancelled=True)
 
-    @pytest.mark.parametrize("value", [0, -1, "0", "-1", "1.5", 1.0, True, False, None, "", "five", [1]])
-    def test_wrong(self, value: Any) -> None:
-        with pytest.raises(ValueError, match="min_jobs") as error:
-            check_min_jobs(value)
-        assert str(error.value) == f"min_jobs must be a whole number of at least 1; got {value!r}"
 
-    def test_evaluate_checks_it(self) -> None:
-        with pytest.raises(ValueError, match="min_jobs must be a whole number of at least 1; got 0"):
-            evaluate([], "Complete", min_jobs=0)
+class TestHints:
+    @pytest.mark.parametrize(
+        ("word", "meant"),
+        [
+            ("arrived", "WithCustomer"),
+            ("Canceled", "Cancelled"),
+            ("completed", "Complete"),
+            ("DELIVERED", "WithCustomer"),
+            ("done", "Complete"),
+            ("exporting", "InProgress"),
+            ("Importing", "InProgress"),
+            ("imported", "Complete"),
+            ("in transit", "InTransitToCustomer"),
+            ("returned", "WithAWS"),
+            ("shipped", "InTransitToCustomer"),
+            # Other spellings of the names themselves.
+            ("preparing_shipment", "PreparingShipment"),
+            ("WITH-AWS-SORTING-FACILITY", "WithAWSSortingFacility"),
+            ("c.o.m.p.l.e.t.e", "Complete"),
+            ("Pendng", "Pending"),
+            # Too far from any.
+            ("Comp", None),
+            ("Pend", None),
+        ],
+    )
+    def test_word(self, word: str, meant: str | None) -> None:
+        with pytest.raises(ArgumentError) as error:
+            parse_state(word)
+        _, _, hint = str(error.value).partition(f"; got {word!r}")
+        assert hint == (f"; did you mean {meant}?" if meant else "")
+
+
+class TestParseClusterState:
+    @pytest.mark.parametrize("state", ["AwaitingQuorum", "Pending", "InUse", "Complete", "Cancelled"])
+    def test_known(self, state: str) -> None:
+        found = parse_cluster_state(state)
+        assert isinstance(found, ClusterState)
+        assert found == state
+
+    @pytest.mark.parametrize("value", ["inuse", "WithCustomer", "", None, 5, ["InUse"]], ids=repr)
+    def test_unknown(self, value: Any) -> None:
+        text = "one of AwaitingQuorum, Pending, InUse, Complete, Cancelled"
+        with pytest.raises(
+            ArgumentError, match=f"^cluster_state must be {text}; got {re.escape(repr(value))}$"
+        ):
+            parse_cluster_state(value)
+
+    def test_name_in_the_message(self) -> None:
+        with pytest.raises(ArgumentError, match=r"^each of cluster_states must be one of AwaitingQuorum, "):
+            parse_cluster_state("Lost", "each of cluster_states")
+
+
+def test_no_key_of_an_entry_is_required() -> None:
+    assert JobListEntry.__required_keys__ == frozenset()
+
+
+def test_a_verdict_on_nothing() -> None:
+    progress = Progress(JobState.COMPLETE, min_jobs=1, listed=0)
+    of_jobs = ("reached", "waiting", "unreachable", "ignored", "missing", "unknown", "past")
+    assert {name: getattr(progress, name) for name in of_jobs} == dict.fromkeys(of_jobs, ())
+    assert str(progress) == "0 of 0 jobs at or past Complete; 0 of at least 1 listed"
+    assert progress.lacking
+    assert not progress.done
+    assert not progress.failed

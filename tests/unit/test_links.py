@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import botocore.session
 import pytest
 
@@ -49,21 +51,25 @@ class TestPersist:
         def xcom_push(self, key: str, value: str) -> None:
             self.xcoms[key] = value
 
+    def context(self, ti: TaskInstance) -> Any:
+        """Return what of a context the link looks at."""
+        return {"ti": ti}
+
     def test_it_is_kept_where_airflow_3_looks(self) -> None:
         ti = self.TaskInstance()
-        SnowFamilyConsoleLink().persist({"ti": ti}, lambda: "eu-west-1")
+        SnowFamilyConsoleLink().persist(self.context(ti), lambda: "eu-west-1")
         assert ti.xcoms == {
             "_link_SnowFamilyConsoleLink": "https://console.aws.amazon.com/snowfamily/home?region=eu-west-1"
         }
 
     def test_no_address_is_kept_for_a_region_without_a_console(self) -> None:
         ti = self.TaskInstance()
-        SnowFamilyConsoleLink().persist({"ti": ti}, lambda: "us-iso-east-1")
+        SnowFamilyConsoleLink().persist(self.context(ti), lambda: "us-iso-east-1")
         assert ti.xcoms == {}
 
     def test_what_goes_wrong_stays_here(self) -> None:
         def find_region() -> str:
             raise RuntimeError("no connection")
 
-        SnowFamilyConsoleLink().persist({"ti": self.TaskInstance()}, find_region)
+        SnowFamilyConsoleLink().persist(self.context(self.TaskInstance()), find_region)
         SnowFamilyConsoleLink().persist({}, lambda: "eu-west-1")

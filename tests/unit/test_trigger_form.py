@@ -1,81 +1,108 @@
 """
 What Airflow stores of a wait, and every released form of it, replayed.
 
-A trigger's class path and arguments, the name of the method that takes its event, and the event outlive
-the version that wrote them. The files in stored/ are never changed: a new form is a new file.
+A trigger's class path and arguments, the name of the method that takes its event, the event, and what a
+task remembers between its pokes outlive the version that wrote them. The files in stored/ are never
+changed once they were released: a new form is a new file.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from airflow_provider_snowball.compat import AirflowSensorTimeout, AirflowSkipException
+from airflow_provider_snowball.compat import (
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    TaskDeferralError,
+)
 from airflow_provider_snowball.exceptions import (
-    ClusterJobsFailed,
-    JobsOverdue,
-    SnowballPollingFailed,
-    SnowballRequestFailed,
+    SnowballJobsOverdueError,
+    SnowballOutageError,
+    SnowballPermanentError,
+    SnowballTargetUnreachableError,
+    SnowballTriggerError,
 )
 from airflow_provider_snowball.links.snowball import console_url
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
-from airflow_provider_snowball.triggers.base import SnowballTrigger
-from airflow_provider_snowball.triggers.events import event_of, region_of, step_of
+from airflow_provider_snowball.triggers.events import (
+    event_of,
+    interim_event_of,
+    interim_of,
+    region_of,
+    step_of,
+)
 from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger, JobsTrigger
-from tests.integration.scripted_snowball import CLUSTER, ScriptedSnowball, job, job_id
+from airflow_provider_snowball.waiting.machine import FailKind
+from tests.fakes.scripted_snowball import CLUSTER, Error, ScriptedSnowball, job, job_id
 
 try:
     from airflow.sdk.exceptions import TaskDeferred
 except ImportError:  # before 3.2
-    from airflow.exceptions import TaskDeferred
+    from airflow.exceptions import TaskDeferred  # type: ignore[assignment, no-redef, unused-ignore]  # the same class
 try:
-    from airflow.utils.module_loading import import_string
+    from airflow.utils.module_loading import import_string  # type: ignore[import-not-found, unused-ignore]  # moved
 except ImportError:  # moved in Airflow 3.2
     from airflow._shared.module_loading import import_string
 
 STORED = Path(__file__).with_name("stored")
-TRIGGERS = {file.stem: json.loads(file.read_text()) for file in sorted(STORED.glob("trigger_*.json"))}
+
+
+def _stored(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((STORED / f"{name}.json").read_text())
+    return found
+
+
+TRIGGERS = {file.stem: _stored(file.stem) for file in sorted(STORED.glob("trigger_*.json"))}
 EVENTS = {
     f"{file.stem} {name}": event
     for file in sorted(STORED.glob("events_*.json"))
-    for name, event in json.loads(file.read_text()).items()
+    for name, event in _stored(file.stem).items()
 }
-FULL = TRIGGERS["trigger_0.1.0_overdue"]
-LEAST = TRIGGERS["trigger_0.1.0_least"]
+INTERIM_EVENTS = {file.stem: _stored(file.stem) for file in sorted(STORED.glob("event_*_waiting.json"))}
+TASK_STATES = {file.stem: _stored(file.stem) for file in sorted(STORED.glob("task_state_*.json"))}
+FULL = TRIGGERS["trigger_v1_cluster_full"]
 #: What a stored trigger means by the arguments that it does not have: this stays, too.
 MEANT = {
+    "target_state": "Complete",
     "job_ids": None,
     "ignore_cancelled": False,
+    "timeout": 34560000.0,
     "poke_interval": 900.0,
     "exponential_backoff": False,
     "max_wait": None,
-    "max_blind_time": 172800.0,
     "silent_fail": False,
-    "succeeded": True,
-    "next_poll": None,
+    "outage_timeout": 172800.0,
     "max_days_in_state": None,
     "on_overdue": "warn",
-    "seen": None,
     "aws_conn_id": "aws_default",
     "region_name": None,
     "verify": None,
     "botocore_config": None,
+    "memory": None,
+    "next_poll": None,
 }
-MEANT_BY: dict[Any, dict[str, Any]] = {ClusterJobsTrigger: {**MEANT, "min_jobs": 1}, JobsTrigger: MEANT}
+MEANT_BY: dict[Any, dict[str, Any]] = {
+    ClusterJobsTrigger: {**MEANT, "cluster_id": None, "min_jobs": 1},
+    JobsTrigger: MEANT,
+}
 SENSORS: dict[Any, tuple[Any, dict[str, Any]]] = {
     ClusterJobsTrigger: (ClusterJobsSensor, {"cluster_id": CLUSTER}),
     JobsTrigger: (JobsSensor, {"job_ids": [job_id(1), job_id(2)]}),
 }
+#: Long enough that a wait of the stored files goes on.
+CENTURY = timedelta(days=36500)
 
 
 def rebuild(classpath: str, kwargs: dict[str, Any]) -> Any:
@@ -83,19 +110,9 @@ def rebuild(classpath: str, kwargs: dict[str, Any]) -> Any:
     return import_string(classpath)(**kwargs)
 
 
-def parameters_of(trigger_class: Any) -> dict[str, inspect.Parameter]:
-    """Return the named parameters of a trigger, those that it hands on to its base included."""
-    return {
-        name: parameter
-        for base in reversed(trigger_class.__mro__)
-        if issubclass(base, SnowballTrigger)
-        for name, parameter in inspect.signature(base.__init__).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
-
-
 def through_json(kwargs: dict[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(kwargs))
+    stored: dict[str, Any] = json.loads(json.dumps(kwargs))
+    return stored
 
 
 def through_airflow(kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +120,12 @@ def through_airflow(kwargs: dict[str, Any]) -> dict[str, Any]:
     from airflow.models.trigger import Trigger
 
     return Trigger(classpath=FULL["classpath"], kwargs=kwargs).kwargs
+
+
+def test_every_form_is_replayed() -> None:
+    """A file by a name of its own would be none of the tables above."""
+    replayed = {name.partition(" ")[0] for name in EVENTS} | {*TRIGGERS, *INTERIM_EVENTS, *TASK_STATES}
+    assert replayed == {file.stem for file in STORED.iterdir()}
 
 
 @pytest.mark.parametrize("name", TRIGGERS)
@@ -123,7 +146,7 @@ class TestStoredTriggers:
     def test_no_argument_was_renamed(self, name: str) -> None:
         """Airflow would not complain: an unknown argument is ignored, so that it would be lost."""
         stored = TRIGGERS[name]
-        assert set(stored["kwargs"]) <= set(parameters_of(import_string(stored["classpath"])))
+        assert set(stored["kwargs"]) <= set(MEANT_BY[import_string(stored["classpath"])])
 
     def test_its_task_goes_on_with_a_method_that_is_there(self, name: str) -> None:
         sensor_class, _ = SENSORS[import_string(TRIGGERS[name]["classpath"])]
@@ -137,7 +160,7 @@ class TestStoredTriggers:
             monkeypatch.setenv(f"AIRFLOW_CONN_{trigger.aws_conn_id.upper()}", snowball.connection())
             events = asyncio.run(_events_of(trigger))
         assert [through_json(event) for event in events] == events
-        assert [event["status"] for event in events] == ["done"]
+        assert [(event["status"], event.get("message")) for event in events] == [("done", None)]
         sensor_class, arguments = SENSORS[type(trigger)]
         task = sensor_class(task_id="wait", deferrable=True, **arguments)
         listed = task.resume_execution(stored["next_method"], {"event": events[0]}, {})
@@ -145,26 +168,49 @@ class TestStoredTriggers:
         assert snowball.polls == 1
 
 
+@pytest.mark.parametrize("name", [name for name in TRIGGERS if "memory" in TRIGGERS[name]["kwargs"]])
+def test_it_goes_on_with_what_it_remembers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had a listing, so that a denial is borne, and began so long ago that its time is over."""
+    stored = TRIGGERS[name]
+    with ScriptedSnowball([Error("AccessDeniedException")]) as snowball:
+        trigger = rebuild(stored["classpath"], stored["kwargs"])
+        monkeypatch.setenv(f"AIRFLOW_CONN_{trigger.aws_conn_id.upper()}", snowball.connection())
+        [event] = asyncio.run(_events_of(trigger))
+    assert (event["status"], event["kind"]) == ("failed", "timeout")
+    assert event["message"].startswith("Timed out after 90 days: the last poll of ")
+    assert "AccessDeniedException" in event["message"]
+    # A worker has had the task before, and has kept a link.
+    assert "region" not in event
+
+
 async def _events_of(trigger: Any) -> list[Any]:
     return [event.payload async for event in trigger.run()]
 
 
 def _sensor(**arguments: Any) -> ClusterJobsSensor:
-    return ClusterJobsSensor(**{"task_id": "wait", "cluster_id": CLUSTER, "deferrable": True} | arguments)
+    given: dict[str, Any] = {"task_id": "wait", "cluster_id": CLUSTER, "deferrable": True}
+    return ClusterJobsSensor(**given | arguments)
 
 
-def _end(event: Any, method: str = "execute_complete", **arguments: Any) -> Any:
+def _end(event: Any, **arguments: Any) -> Any:
     """End a task as a worker does that resumes it."""
-    return _sensor(**arguments).resume_execution(method, {"event": event}, {})
+    return _sensor(**arguments).resume_execution("execute_complete", {"event": event}, {})
 
 
-@pytest.mark.parametrize(
-    ("trigger_class", "more"), [(ClusterJobsTrigger, {"cluster_id"}), (JobsTrigger, set())]
-)
-def test_required_arguments_stay_few(trigger_class: Any, more: set[str]) -> None:
+@pytest.mark.parametrize("trigger_class", [ClusterJobsTrigger, JobsTrigger])
+class TestLeastArguments:
     """A new argument without a default would break every stored trigger."""
-    required = {name for name, each in parameters_of(trigger_class).items() if each.default is each.empty}
-    assert required == {"target_state", "timeout"} | more
+
+    def test_each_may_be_missing(self, trigger_class: Any) -> None:
+        classpath, kwargs = trigger_class().serialize()
+        assert import_string(classpath) is trigger_class
+        assert kwargs == MEANT_BY[trigger_class]
+
+    def test_without_anybody_to_wait_for_the_task_is_told(self, trigger_class: Any) -> None:
+        [event] = asyncio.run(_events_of(trigger_class()))
+        name = "cluster_id" if trigger_class is ClusterJobsTrigger else "job_ids"
+        assert (event["status"], event["kind"]) == ("failed", "permanent")
+        assert event["message"].startswith(f"{name} must ")
 
 
 @pytest.fixture
@@ -173,7 +219,8 @@ def warned(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]
     try:
         from structlog.testing import capture_logs
     except ImportError:
-        capture_logs = nullcontext  # type: ignore[assignment]
+        capture_logs = nullcontext  # type: ignore[assignment]  # yields nothing
+    structured: Any
     with caplog.at_level(logging.WARNING), capture_logs() as structured:
         yield lambda: [
             *(record.getMessage() for record in caplog.records if record.levelno == logging.WARNING),
@@ -201,7 +248,7 @@ ARGUMENTS = {
     "timeout": timedelta(days=90),
     "exponential_backoff": True,
     "max_wait": timedelta(hours=6),
-    "max_blind_time": timedelta(days=1),
+    "outage_timeout": timedelta(days=1),
     "silent_fail": True,
     "max_days_in_state": {"InTransitToCustomer": 10},
     "on_overdue": "fail",
@@ -229,15 +276,28 @@ class TestWhatASensorStores:
     def test_every_argument_reaches_the_trigger(self, monkeypatch: pytest.MonkeyPatch) -> None:
         deferred = self.defer(monkeypatch, **ARGUMENTS)
         classpath, kwargs = deferred.trigger.serialize()
-        times = {key: kwargs[key] for key in ("started_at", "next_poll")}
-        seen = kwargs["seen"]
-        assert (classpath, kwargs) == (FULL["classpath"], FULL["kwargs"] | times | {"seen": seen})
-        started_at, next_poll = map(datetime.fromisoformat, times.values())
-        assert list(seen) == [f"since {job_id(1)} New", f"since {job_id(2)} New"]
-        assert all(started_at <= datetime.fromisoformat(since) for since in seen.values())
+        now = {key: kwargs[key] for key in ("memory", "next_poll")}
+        assert (classpath, kwargs) == (FULL["classpath"], FULL["kwargs"] | now)
+        memory = {name: datetime.fromisoformat(time) for name, time in now["memory"].items()}
+        assert list(memory) == ["started_at", "listed_at", f"since {job_id(1)} New", f"since {job_id(2)} New"]
+        started_at = memory["started_at"]
+        assert all(started_at <= time for time in memory.values())
+        next_poll = datetime.fromisoformat(now["next_poll"])
         # The first step of a growing delay: half the interval, plus up to as much again.
         assert timedelta(seconds=300) <= next_poll - started_at < timedelta(seconds=660)
         assert deferred.method_name == FULL["next_method"]
+
+    def test_a_sensor_of_jobs_stores_all_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        arguments: dict[str, Any] = {name: ARGUMENTS[name] for name in ARGUMENTS if name != "min_jobs"}
+        arguments |= {"target_state": "Complete", "on_overdue": print}
+        with ScriptedSnowball([[job(1, "New"), job(2, "New")]]) as snowball:
+            monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_STORED", snowball.connection())
+            with pytest.raises(TaskDeferred) as deferred:
+                JobsSensor(task_id="wait", deferrable=True, **arguments).execute({})
+        classpath, kwargs = deferred.value.trigger.serialize()
+        stored = TRIGGERS["trigger_v1_jobs_full"]
+        now = {key: kwargs[key] for key in ("memory", "next_poll")}
+        assert (classpath, kwargs) == (stored["classpath"], stored["kwargs"] | now)
 
     def test_airflows_own_timeout_is_a_backstop(self, monkeypatch: pytest.MonkeyPatch) -> None:
         deferred = self.defer(monkeypatch, timeout=3600)
@@ -256,46 +316,293 @@ class TestWhatASensorStores:
 
 
 RAISED = {
-    "unreachable": ClusterJobsFailed,
-    "cluster_ended": ClusterJobsFailed,
-    "request": SnowballRequestFailed,
+    "unreachable": SnowballTargetUnreachableError,
+    "cluster_ended": SnowballTargetUnreachableError,
+    "permanent": SnowballPermanentError,
     "timeout": AirflowSensorTimeout,
-    "blind": SnowballPollingFailed,
-    "error": SnowballPollingFailed,
-    "overdue": JobsOverdue,
+    "outage": SnowballOutageError,
+    "transient": SnowballTriggerError,
+    "overdue": SnowballJobsOverdueError,
 }
 
 
-def test_a_stored_notice_of_overdue_jobs_goes_on_with_the_wait() -> None:
+class TaskInstance:
+    """What a sensor asks of Airflow's: the try, its first poke, and a place for a link."""
+
+    def __init__(self, try_number: int = 1, first_poke: datetime | None = None) -> None:
+        self.try_number = try_number
+        self.pushed: list[str] = []
+        self._first_poke = first_poke
+
+    def xcom_push(self, key: str, value: str) -> None:
+        self.pushed.append(value)
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self._first_poke
+
+
+def context_of(ti: TaskInstance, **more: Any) -> Any:
+    return {"ti": ti, **more}
+
+
+@pytest.mark.parametrize("name", INTERIM_EVENTS)
+class TestStoredInterimEvents:
     """The task tells whom it is to tell, and hands the wait to another trigger."""
-    notice = json.loads((STORED / "notice_v1_overdue.json").read_text())
-    told: list[list[str]] = []
-    task = _sensor(
-        target_state="WithCustomer",
-        timeout=timedelta(days=90),
-        max_days_in_state={"New": 10},
-        on_overdue=lambda context: told.append(context["overdue_jobs"]),
+
+    def resume(self, name: str, on_overdue: Any, ti: TaskInstance) -> Any:
+        task = _sensor(timeout=CENTURY, max_days_in_state={"New": 10, "Pending": 1}, on_overdue=on_overdue)
+        before = datetime.now(UTC)
+        with pytest.raises(TaskDeferred) as deferred:
+            task.resume_execution("execute_complete", {"event": INTERIM_EVENTS[name]}, context_of(ti))
+        assert deferred.value.method_name == "execute_complete"
+        classpath, kwargs = deferred.value.trigger.serialize()
+        assert classpath == FULL["classpath"]
+        assert kwargs["on_overdue"] == "notify"
+        delay = timedelta(seconds=INTERIM_EVENTS[name]["delay"])
+        assert before + delay <= datetime.fromisoformat(kwargs["next_poll"]) <= datetime.now(UTC) + delay
+        return kwargs["memory"]
+
+    def test_the_wait_goes_on(self, name: str) -> None:
+        event = INTERIM_EVENTS[name]
+        told: list[list[str]] = []
+        ti = TaskInstance()
+        memory = self.resume(name, lambda context: told.append(context["overdue_jobs"]), ti)
+        assert told == [[f"{job_id(1)} in New for 11 days (at most 10)"]]
+        new = {f"told {each['job_id']} {each['state']}" for each in event["overdue"]}
+        assert {key: memory[key] for key in memory if key not in new} == event["memory"]
+        assert new <= memory.keys()
+        assert ti.pushed == [console_url(event["region"])]
+
+    def test_if_nobody_was_told_it_is_not_remembered(self, name: str) -> None:
+        def fail(context: Any) -> None:
+            raise RuntimeError("no mail server")
+
+        assert self.resume(name, fail, TaskInstance()) == INTERIM_EVENTS[name]["memory"]
+
+    def test_this_version_writes_the_same(self, name: str) -> None:
+        event = INTERIM_EVENTS[name]
+        interim = interim_of(event)
+        assert interim is not None
+        step, memory = interim
+        assert interim_event_of(step, memory=memory, region=region_of(event)) == event
+        assert through_json(event) == event
+
+    def test_a_later_version_may_tell_more(self, name: str) -> None:
+        event = INTERIM_EVENTS[name]
+        more = event | {"version": 2, "overdue": [each | {"more": 1} for each in event["overdue"]], "x": 1}
+        assert interim_of(more) == interim_of(event)
+
+
+@pytest.mark.parametrize("event", [None, {}, *EVENTS.values()], ids=["None", "empty", *EVENTS])
+def test_an_end_is_not_interim(event: Any) -> None:
+    assert interim_of(event) is None
+
+
+class Store:
+    """Airflow's task state store (3.3 and later), of one task."""
+
+    def __init__(self, state: Any = None) -> None:
+        self.states = {"snowball_wait": state}
+
+    def get(self, key: str) -> Any:
+        return self.states.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self.states[key] = through_json(value)
+
+
+@pytest.mark.parametrize("name", TASK_STATES)
+class TestStoredTaskStates:
+    """What a wait in reschedule mode keeps between its pokes."""
+
+    def poke(
+        self, monkeypatch: pytest.MonkeyPatch, listing: Any, store: Any, try_number: int = 2
+    ) -> datetime:
+        """Poke once in a later process, and return when the first poke of the try was."""
+        first_poke = datetime(2024, 12, 1, tzinfo=UTC)
+        ti = TaskInstance(try_number, first_poke)
+        with ScriptedSnowball([listing], cluster=Error("AccessDeniedException")) as snowball:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", snowball.connection())
+            task = _sensor(
+                deferrable=False,
+                mode="reschedule",
+                timeout=CENTURY,
+                outage_timeout=CENTURY,
+                target_state="WithCustomer",
+                min_jobs=3,
+            )
+            with pytest.raises(AirflowRescheduleException):
+                task.execute(context_of(ti, task_state_store=store))
+        return first_poke
+
+    def test_it_is_gone_on_with(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        state = TASK_STATES[name]
+        store = Store(state)
+        self.poke(monkeypatch, [job(1, "New")], store)
+        [kept] = store.states.values()
+        # A listing ends what was failing; the rest is as it was.
+        ended = ("failing_since", "failed_at")
+        assert kept == {key: value for key, value in state.items() if key not in ended} | {
+            "listed_at": kept["listed_at"]
+        }
+        assert kept["listed_at"] > state["listed_at"]
+
+    def test_it_is_written_in_the_same_form(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = Store(TASK_STATES[name])
+        self.poke(monkeypatch, Error("ThrottlingException"), store)
+        [kept] = store.states.values()
+        assert kept.keys() == TASK_STATES[name].keys()
+        # Nobody has asked since: that time is none of the outage.
+        moved = {key for key, value in kept.items() if value != TASK_STATES[name][key]}
+        assert moved == {"failing_since", "failed_at"}
+
+    def test_of_another_try_nothing_counts(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = Store(TASK_STATES[name])
+        first_poke = self.poke(monkeypatch, [job(1, "New")], store, try_number=3)
+        [kept] = store.states.values()
+        assert (kept["try_number"], kept["started_at"]) == (3, first_poke.isoformat())
+        assert kept.keys() == {
+            "try_number",
+            "started_at",
+            "listed_at",
+            "described_at",
+            "description_denied_at",
+            f"since {job_id(1)} New",
+        }
+
+    @pytest.mark.parametrize(
+        "state", [None, "text", [], {"try_number": 2}, {"try_number": 2, "later": 1}], ids=str
     )
-    with pytest.raises(TaskDeferred) as deferred:
-        task.resume_execution("execute_complete", {"event": notice}, {})
-    assert told == [notice["overdue"]]
-    _, kwargs = deferred.value.trigger.serialize()
-    assert (kwargs["started_at"], kwargs["seen"]) == (notice["started_at"], notice["seen"])
-    assert (kwargs["on_overdue"], kwargs["succeeded"]) == ("notify", True)
+    def test_what_is_no_memory_is_none(self, name: str, state: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = Store(state)
+        first_poke = self.poke(monkeypatch, [job(1, "New")], store)
+        [kept] = store.states.values()
+        assert kept["started_at"] == first_poke.isoformat()
+
+    def test_a_store_that_fails_is_none(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Broken(Store):
+            def get(self, key: str) -> Any:
+                raise RuntimeError("no such table")
+
+            def set(self, key: str, value: Any) -> None:
+                raise RuntimeError("no such table")
+
+        self.poke(monkeypatch, [job(1, "New")], Broken())
+        self.poke(monkeypatch, [job(1, "New")], None)
+
+
+class TestDeferralErrors:
+    """What Airflow itself says of a deferral, in the place of a trigger's event."""
+
+    def resume(self, monkeypatch: pytest.MonkeyPatch, listing: Any, error: str, **arguments: Any) -> Any:
+        with ScriptedSnowball([listing]) as snowball:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", snowball.connection())
+            task = _sensor(target_state="WithCustomer", **arguments)
+            return task.resume_execution("__fail__", {"error": error}, {})
+
+    def test_done_at_a_late_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        listed = self.resume(monkeypatch, [job(1, "WithCustomer")], "Trigger timeout")
+        assert [each["JobId"] for each in listed] == [job_id(1)]
+
+    @pytest.mark.parametrize(
+        ("listing", "raised", "text"),
+        [
+            pytest.param(
+                [job(1, "New")],
+                AirflowSensorTimeout,
+                f"Timed out after 90 days: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)",
+                id="not yet",
+            ),
+            pytest.param(
+                [],
+                AirflowSensorTimeout,
+                "Timed out after 90 days: 0 of 0 jobs at or past WithCustomer; 0 of at least 1 listed",
+                id="none",
+            ),
+            pytest.param(
+                [job(1, "Cancelled")],
+                SnowballTargetUnreachableError,
+                f"1 of 1 jobs of cluster {CLUSTER} cannot reach WithCustomer: {job_id(1)} Cancelled",
+                id="unreachable",
+            ),
+            pytest.param(
+                Error("ThrottlingException"),
+                AirflowSensorTimeout,
+                f"Timed out after 90 days: the last poll of cluster {CLUSTER} failed: "
+                "ThrottlingException when calling ListClusterJobs: scripted",
+                id="transient",
+            ),
+            pytest.param(
+                Error("AccessDeniedException"),
+                AirflowSensorTimeout,
+                f"Timed out after 90 days: the last poll of cluster {CLUSTER} failed: "
+                "AccessDeniedException when calling ListClusterJobs: scripted; "
+                "allow the IAM action snowball:ListClusterJobs (region us-east-1, "
+                "Airflow connection 'aws_default')",
+                id="denied",
+            ),
+            pytest.param(
+                Error("InvalidResourceException"),
+                SnowballPermanentError,
+                f"Cannot list the jobs of cluster {CLUSTER}: "
+                "InvalidResourceException when calling ListClusterJobs: scripted (region us-east-1, "
+                "Airflow connection 'aws_default')",
+                id="not found",
+            ),
+        ],
+    )
+    def test_failed_at_a_late_deadline(
+        self, monkeypatch: pytest.MonkeyPatch, listing: Any, raised: Any, text: str
+    ) -> None:
+        with pytest.raises(raised) as error:
+            self.resume(monkeypatch, listing, "Trigger timeout", timeout=timedelta(days=90))
+        assert type(error.value) is raised
+        assert str(error.value) == text
+
+    def test_soft_fail_at_a_late_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(AirflowSkipException, match=r"^Timed out after 400 days: "):
+            self.resume(monkeypatch, [job(1, "New")], "Trigger timeout", soft_fail=True)
+
+    def test_any_other_is_airflows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(TaskDeferralError, match=r"^Trigger failure$"):
+            self.resume(monkeypatch, [job(1, "WithCustomer")], "Trigger failure")
+
+    @pytest.mark.parametrize("flag", ["soft_fail", "never_fail"])
+    def test_unless_it_is_to_be_skipped(self, monkeypatch: pytest.MonkeyPatch, flag: str) -> None:
+        with pytest.raises(AirflowSkipException, match=f"^Skipping due to {flag} is set to True.$") as error:
+            self.resume(monkeypatch, [job(1, "WithCustomer")], "Trigger failure", **{flag: True})
+        assert isinstance(error.value.__cause__, TaskDeferralError)
+
+    @pytest.mark.parametrize(
+        ("flags", "raised"),
+        [({}, AirflowTaskTimeout), ({"soft_fail": True}, AirflowSkipException)],
+        ids=["", "soft_fail"],
+    )
+    def test_a_time_out_of_the_task_itself(self, flags: dict[str, Any], raised: Any) -> None:
+        def too_slow(context: Any) -> None:
+            raise AirflowTaskTimeout("Timeout")
+
+        [event] = INTERIM_EVENTS.values()
+        with pytest.raises(raised):
+            _end(event, timeout=CENTURY, max_days_in_state={"New": 10}, on_overdue=too_slow, **flags)
 
 
 class TestStoredEvents:
-    def test_done(self) -> None:
-        event = EVENTS["events_v1 done"]
+    @pytest.mark.parametrize("name", [name for name in EVENTS if EVENTS[name]["status"] == "done"])
+    def test_done(self, name: str) -> None:
+        event = EVENTS[name]
         assert _end(event) == event["jobs"]
 
-    @pytest.mark.parametrize("name", [name for name in EVENTS if not name.endswith(" done")])
+    @pytest.mark.parametrize("name", [name for name in EVENTS if EVENTS[name]["status"] == "failed"])
     def test_failed(self, name: str) -> None:
         raised = RAISED[EVENTS[name]["kind"]]
         with pytest.raises(raised) as error:
             _end(EVENTS[name])
         assert type(error.value) is raised
         assert str(error.value) == EVENTS[name]["message"]
+
+    def test_there_is_one_of_each_kind(self) -> None:
+        assert {event.get("kind") for event in EVENTS.values()} == {None, *FailKind} == {None, *RAISED}
 
     @pytest.mark.parametrize("name", EVENTS)
     def test_this_version_writes_the_same(self, name: str) -> None:
@@ -305,22 +612,16 @@ class TestStoredEvents:
         ("name", "region"),
         [
             ("events_v1 done", None),
-            ("events_v1_region done", "eu-central-1"),
-            ("events_v1_region request", "us-gov-west-1"),
+            ("events_v1 done with region", "eu-central-1"),
+            ("events_v1 permanent with region", "us-gov-west-1"),
         ],
     )
     def test_the_region_makes_a_link(self, name: str, region: str | None) -> None:
         """Of a wait that began in a triggerer, no worker has kept one."""
-
-        class TaskInstance:
-            pushed: ClassVar[list[str]] = []
-
-            def xcom_push(self, key: str, value: str) -> None:
-                self.pushed.append(value)
-
-        with contextlib.suppress(SnowballRequestFailed):
-            _sensor().resume_execution("execute_complete", {"event": EVENTS[name]}, {"ti": TaskInstance()})
-        assert TaskInstance.pushed == ([] if region is None else [console_url(region)])
+        ti = TaskInstance()
+        with contextlib.suppress(SnowballPermanentError):
+            _sensor().resume_execution("execute_complete", {"event": EVENTS[name]}, context_of(ti))
+        assert ti.pushed == ([] if region is None else [console_url(region)])
 
     @pytest.mark.parametrize(
         ("event", "message"),
@@ -343,7 +644,7 @@ class TestStoredEvents:
         ],
     )
     def test_what_is_not_understood_may_be_retried(self, event: Any, message: str) -> None:
-        with pytest.raises(SnowballPollingFailed) as error:
+        with pytest.raises(SnowballTriggerError) as error:
             _end(event)
         assert str(error.value) == message
 
@@ -357,13 +658,13 @@ class TestStoredEvents:
         [
             ("timeout", "soft_fail", AirflowSkipException, None),
             ("unreachable", "soft_fail", AirflowSkipException, "Skipping due to soft_fail is set to True."),
-            ("request", "soft_fail", AirflowSkipException, "Skipping due to soft_fail is set to True."),
-            ("blind", "soft_fail", SnowballPollingFailed, None),
-            ("error", "soft_fail", SnowballPollingFailed, None),
+            ("permanent", "soft_fail", AirflowSkipException, "Skipping due to soft_fail is set to True."),
+            ("outage", "soft_fail", SnowballOutageError, None),
+            ("transient", "soft_fail", SnowballTriggerError, None),
             ("timeout", "never_fail", AirflowSensorTimeout, None),
             ("unreachable", "never_fail", AirflowSkipException, "Skipping due to never_fail is set to True."),
-            ("blind", "never_fail", AirflowSkipException, "Skipping due to never_fail is set to True."),
-            ("unreachable", "silent_fail", ClusterJobsFailed, None),
+            ("outage", "never_fail", AirflowSkipException, "Skipping due to never_fail is set to True."),
+            ("unreachable", "silent_fail", SnowballTargetUnreachableError, None),
         ],
     )
     def test_by_the_rules_of_a_synchronous_sensor(
@@ -372,6 +673,6 @@ class TestStoredEvents:
         """Without a text of its own, the exception has the event's."""
         event = EVENTS[f"events_v1 {kind}"]
         with pytest.raises(raised) as error:
-            _end(event, **{flag: True})
+            _sensor(**{flag: True}).resume_execution("execute_complete", {"event": event}, {})
         assert type(error.value) is raised
         assert str(error.value) == (message or event["message"])

@@ -8,8 +8,8 @@ from typing import Any
 try:
     from airflow.sdk import DAG, task
 except ImportError:  # Airflow 2.11
-    from airflow.decorators import task
-    from airflow.models.dag import DAG
+    from airflow.decorators import task  # type: ignore[attr-defined,no-redef]  # the same there
+    from airflow.models.dag import DAG  # type: ignore[no-redef]  # the same there
 
 from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
@@ -17,6 +17,12 @@ from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 HERE = "CID123e4567-e89b-12d3-a456-426655440000"
 THERE = "CID123e4567-e89b-12d3-a456-426655440001"
 WRONG = "CID1"
+
+MODES: dict[str, dict[str, Any]] = {
+    "poke": {"mode": "poke"},
+    "reschedule": {"mode": "reschedule"},
+    "deferrable": {"deferrable": True},
+}
 
 with DAG(
     dag_id="mapping",
@@ -44,23 +50,19 @@ with DAG(
     ListClusterJobsOperator.partial(task_id="list_each").expand(cluster_id=[HERE, THERE])
     ListClusterJobsOperator.partial(task_id="list_one_wrong").expand(cluster_id=[HERE, WRONG])
 
-    reached = {"target_state": "WithCustomer", "poke_interval": 0.2}
+    reached: dict[str, Any] = {"target_state": "WithCustomer", "poke_interval": 0.02}
     ClusterJobsSensor(
         task_id="wait_for_some",
         cluster_id=HERE,
-        job_ids=ids_of(list_arrived.output),
+        job_ids=ids_of(list_arrived.output),  # type: ignore[arg-type]  # tasks are typed as what they decorate
         deferrable=True,
         **reached,
     )
     ClusterJobsSensor.partial(task_id="wait_for_each_device", cluster_id=HERE, mode="poke", **reached).expand(
-        job_ids=one_by_one(list_arrived.output)
+        job_ids=one_by_one(list_arrived.output)  # type: ignore[arg-type]  # as above
     )
-    early = {"target_state": "New", "poke_interval": 0.2}
-    for mode, how in {
-        "poke": {"mode": "poke"},
-        "reschedule": {"mode": "reschedule"},
-        "deferrable": {"deferrable": True},
-    }.items():
+    early: dict[str, Any] = {"target_state": "New", "poke_interval": 0.02}
+    for mode, how in MODES.items():
         ClusterJobsSensor.partial(task_id=f"wait_{mode}", **early, **how).expand(cluster_id=[HERE, THERE])
         ClusterJobsSensor.partial(task_id=f"wait_{mode}_one_wrong", **early, **how).expand(
             cluster_id=[HERE, WRONG]

@@ -1,4 +1,4 @@
-"""Waits for devices that are overdue after a second, and arrive later."""
+"""Waits for devices that are overdue after the fifth of a second, and arrive later."""
 
 from __future__ import annotations
 
@@ -10,22 +10,39 @@ from typing import Any
 try:
     from airflow.sdk import DAG
 except ImportError:  # Airflow 2.11
-    from airflow.models.dag import DAG
+    from airflow.models.dag import DAG  # type: ignore[no-redef]  # the same there
 
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
-from tests.fleet_server import cluster_id
+from tests.fakes.fleet_server import cluster_id
+
+NOTES = Path(os.environ["OVERDUE_NOTES"])
 
 
 def note(context: Any) -> None:
-    with Path(os.environ["OVERDUE_NOTES"]).open("a") as notes:
+    with NOTES.open("a") as notes:
         print(context["ti"].task_id, *context["overdue_jobs"], sep="|", file=notes)
 
 
 def break_off(context: Any) -> None:
+    note(context)
     raise RuntimeError("the pager is down")
 
 
-MEANINGS = {"warn": "warn", "fail": "fail", "notify": note, "break_off": break_off}
+def break_off_once(context: Any) -> None:
+    task_id = context["ti"].task_id
+    is_first = not NOTES.exists() or f"{task_id}|" not in NOTES.read_text()
+    note(context)
+    if is_first:
+        raise RuntimeError("the pager is down")
+
+
+MEANINGS: dict[str, Any] = {
+    "warn": "warn",
+    "fail": "fail",
+    "notify": note,
+    "break_off": break_off,
+    "break_off_once": break_off_once,
+}
 MODES: dict[str, dict[str, Any]] = {"poke": {"mode": "poke"}, "deferrable": {"deferrable": True}}
 
 with DAG(dag_id="overdue", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
@@ -34,8 +51,8 @@ with DAG(dag_id="overdue", schedule=None, start_date=datetime(2026, 1, 1)) as da
             task_id=f"{name}_{mode}",
             cluster_id=cluster_id(number),
             target_state="WithCustomer",
-            poke_interval=1.0,
-            max_days_in_state={"InTransitToCustomer": 1 / 86400},
+            poke_interval=0.1,
+            max_days_in_state={"InTransitToCustomer": 0.2 / 86400},
             on_overdue=MEANINGS[name],
             **MODES[mode],
         )

@@ -29,7 +29,7 @@ with DAG(
     def all_clusters(params: dict[str, Any]) -> list[str]:
         return [params["cluster_id"]]
 
-    ordered = order()
+    ordered = order()  # type: ignore[call-arg]  # Airflow gives it the params
     wait = ClusterJobsSensor(
         task_id="wait",
         cluster_id="{{ ti.xcom_pull(task_ids='order', map_indexes=-1) }}",
@@ -37,7 +37,7 @@ with DAG(
         min_jobs="{{ params.min_jobs }}",
     )
     ordered >> wait
-    use(wait.output)
+    use(wait.output)  # type: ignore[arg-type]  # the sensor returns such a list
     JobsSensor(task_id="by_id", job_ids=["{{ params.job_id }}"], target_state="WithCustomer")
     ordered >> ClusterJobsSensor(
         task_id="late", cluster_id="{{ params.cluster_id }}", target_state="Complete", timeout=5
@@ -47,4 +47,6 @@ with DAG(
         task_id="from_xcom_pull", cluster_id="{{ ti.xcom_pull(task_ids='order') }}", target_state="New"
     )
     ClusterJobsSensor(task_id="from_xcomarg", cluster_id=ordered, target_state="New")
-    ClusterJobsSensor.partial(task_id="mapped", target_state="New").expand(cluster_id=all_clusters())
+    ClusterJobsSensor.partial(task_id="mapped", target_state="New").expand(
+        cluster_id=all_clusters()  # type: ignore[call-arg]  # as above
+    )

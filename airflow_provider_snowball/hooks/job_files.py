@@ -1,0 +1,129 @@
+"""
+Fetch the files that the presigned links of a job lead to.
+
+Whoever has such a link can read the file for an hour. So it is fetched with the standard library, which
+logs no addresses (urllib3 and httpx do), and stands in no message and no exception.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
+from typing import IO, cast
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+from airflow_provider_snowball.exceptions import SnowballFileError
+from airflow_provider_snowball.hooks.redaction import bounded, redacted
+
+__all__ = ["lines_of", "open_link"]
+
+#: Seconds without any byte after which the transfer has failed.
+_TIMEOUT = 60.0
+#: Bytes of a line of a log, its end included; a key has at most 1,024.
+_LONGEST_LINE = 1 << 20
+
+
+class _SameOrSafer(HTTPRedirectHandler):
+    """Follows redirects, but not from https to anything else."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        """Return the request to follow with, or refuse."""
+        scheme = urlsplit(newurl).scheme
+        if scheme != "https" and scheme != req.type:
+            raise _RefusedError(f"it redirects from {req.type} to {scheme}, which is not followed")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _RefusedError(OSError):
+    """A link that is not followed; the text has nothing of it."""
+
+
+def open_link(
+    link: str, what: str, *, verify: bool | str | None = None, proxies: Mapping[str, str] | None = None
+) -> HTTPResponse:
+    """
+    Open a link.
+
+    :param what: what it leads to, for messages: ``the failure log of job JID…``.
+    :param verify: as boto3 has it: False, or the path of a CA bundle.
+    :param proxies: addresses by scheme; default: those of the environment.
+    :raises SnowballFileError: if it cannot be opened.
+    """
+    if not link.startswith(("https://", "http://")):
+        raise SnowballFileError(f"Cannot read {what}: its link is neither https nor http")
+    opener = OpenerDirector()
+    try:
+        context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+        if verify is False:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        # Not urllib's own set, which opens ftp: and file: as well.
+        for handler in (
+            ProxyHandler(None if proxies is None else dict(proxies)),
+            HTTPHandler(),
+            HTTPSHandler(context=context),
+            HTTPDefaultErrorHandler(),
+            HTTPErrorProcessor(),
+            _SameOrSafer(),
+        ):
+            opener.add_handler(handler)
+        return cast("HTTPResponse", opener.open(link, timeout=_TIMEOUT))
+    except HTTPError as error:
+        # Not chained: urllib's exception carries the link. Nor in its own words, which may show a link, too.
+        words = f"HTTP {error.code} {responses.get(error.code, '')}".rstrip()
+        error.close()
+    except (InvalidURL, ValueError):
+        words = "its link is malformed"
+    except (OSError, HTTPException) as error:
+        words = f"{type(error).__name__}: {_shown(getattr(error, 'reason', error), link)}"
+    raise SnowballFileError(f"Cannot read {what}: {words}. A link is good for an hour; ask again")
+
+
+def _shown(words: object, link: str) -> str:
+    """Return what may be shown of the words of an exception: nothing of the link."""
+    query = urlsplit(link).query
+    text = str(words).replace(link, "the link")
+    return bounded(redacted(text.replace(query, "***") if query else text))
+
+
+def lines_of(response: HTTPResponse, what: str) -> Iterator[str]:
+    """
+    Yield the lines of an answer, without their ends, as they come.
+
+    :raises SnowballFileError: if the answer breaks off, so that a part is never taken for the whole.
+    """
+    expected = response.length
+    read = 0
+    with closing(response):
+        try:
+            while line := response.readline(_LONGEST_LINE):
+                read += len(line)
+                if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
+                    raise SnowballFileError(f"{_capital(what)} has a line of more than {_LONGEST_LINE} bytes")
+                yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+        except (OSError, HTTPException) as error:
+            raise SnowballFileError(
+                f"{_capital(what)} broke off: {type(error).__name__}: {bounded(redacted(str(error)))}"
+            ) from None
+    # The standard library takes an early end for the end when it reads by lines.
+    if expected is not None and read < expected:
+        raise SnowballFileError(f"{_capital(what)} broke off after {read} of {expected} bytes")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,66 @@
+"""
+Keep secrets out of what is said of an exception, and what is said within bounds.
+
+Exceptions of urllib3 and botocore show request headers, and addresses with their passwords; an error page
+may be as long as it likes.
+"""
+
+from __future__ import annotations
+
+import re
+
+import botocore.exceptions as bc
+
+__all__ = ["bounded", "redacted", "without_secrets"]
+
+#: How long a text about an error may be.
+_LONGEST = 2000
+_SECRETS = (
+    # A password in an address, whatever characters it has.
+    (re.compile(r"(?<=://)[^\s'\"<>]*@"), "***@"),
+    # A header that cannot be sent, as http.client shows it.
+    (re.compile(r"(?i)(invalid header (?:value|name) ).*", re.DOTALL), r"\1***"),
+    (re.compile(r"(?i)\b((?:authorization|x-amz-security-token)['\"]?\s*[:=]\s*).*", re.DOTALL), r"\1***"),
+    # A signed request, or a link that is good for whoever has it.
+    (re.compile(r"(?i)\b((?:X-Amz-)?(?:Signature|Credential|Security-Token)=)[^&\s,'\"]+"), r"\1***"),
+)
+
+
+def bounded(text: str) -> str:
+    """Return a text in a single line, its beginning if it is too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)"
+
+
+def redacted(text: str) -> str:
+    """Return a text without the secrets that exceptions show."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def without_secrets(error: BaseException) -> BaseException:
+    """
+    Return an exception as it is if its text may be shown, or one in its place.
+
+    That is of the same class where botocore made it, and so can be caught alike.
+    """
+    text = str(error)
+    if redacted(text) == text and len(text) <= _LONGEST and error.__cause__ is None is error.__context__:
+        return error
+    if isinstance(error, bc.ClientError):
+        told = dict(error.response.get("Error") or {})
+        for name in ("Code", "Message"):
+            if name in told:
+                told[name] = bounded(redacted(str(told[name])))
+        return type(error)({**error.response, "Error": told}, error.operation_name)  # type: ignore[typeddict-item]  # as botocore itself does
+    if isinstance(error, bc.BotoCoreError):
+        try:
+            return type(error)(
+                **{name: bounded(redacted(str(value))) for name, value in error.kwargs.items()}
+            )
+        except Exception:
+            return bc.BotoCoreError()
+    if redacted(text) == text:
+        return error
+    return ConnectionError(f"{type(error).__name__}: {bounded(redacted(text))}")

@@ -1,0 +1,491 @@
+"""
+The judgement of a wait, as one small state machine that every mode drives.
+
+Pure: no clock, no network, no Airflow. What a listing, an error or the time means is decided here and
+nowhere else; a worker's loop and a trigger's coroutine only carry out what is asked of them::
+
+    listing or error ──> Wait.judge ──> Done(jobs)     the wait is over
+                          │      ▲      Fail(kind)     the wait is over
+                     call │      │ reply, or error     Again(delay)   poll once more, after the delay
+                          ▼      │
+                     whoever drives it
+
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
+from typing import Any
+
+from airflow_provider_snowball.lifecycle import ClusterState, Progress, portable
+from airflow_provider_snowball.waiting.calls import (
+    Call,
+    DescribeCluster,
+    DescribeJob,
+    ErrorKind,
+    RequestError,
+)
+from airflow_provider_snowball.waiting.config import WaitConfig
+from airflow_provider_snowball.waiting.text import LogLine, LogLines, capitalized, format_duration
+from airflow_provider_snowball.waiting.time_in_state import Overdue, TimeInState
+
+__all__ = [
+    "DESCRIBE_EVERY",
+    "Again",
+    "Done",
+    "Fail",
+    "FailKind",
+    "Step",
+    "Wait",
+    "drive",
+    "drive_async",
+]
+
+#: Why jobs are not listed, of the cluster or of the jobs themselves, is asked no more often than this.
+DESCRIBE_EVERY = timedelta(hours=1)
+
+#: What a poll that fails may take, besides the delay before it.
+_HANGING = timedelta(minutes=10)
+#: The fewest nodes of a cluster (AWS Snowball Edge developer guide, "Clustering overview").
+_FEWEST_NODES = 3
+
+
+class FailKind(StrEnum):
+    """Why a wait failed. The values travel in trigger events: they stay."""
+
+    UNREACHABLE = "unreachable"
+    CLUSTER_ENDED = "cluster_ended"
+    OVERDUE = "overdue"
+    #: What is asked for, or the way to it, is wrong, and stays wrong.
+    PERMANENT = "permanent"
+    #: No listing for as long as the wait bears that.
+    OUTAGE = "outage"
+    #: An error that another try may not meet.
+    TRANSIENT = "transient"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The target is reached; ``jobs`` is the list seen, in the portable form."""
+
+    jobs: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The wait has failed; ``error`` is the exception behind it, where there is one."""
+
+    kind: FailKind
+    message: str
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """
+    Poll again after ``delay`` seconds, with a client built anew if ``new_client``.
+
+    :param overdue: jobs that somebody is to be told of; :meth:`Wait.mark_told` once that is done.
+    """
+
+    delay: float
+    new_client: bool = False
+    overdue: tuple[Overdue, ...] = ()
+
+
+Step = Done | Fail | Again
+
+
+class Standing(Enum):
+    """What is known of a wait when a call of its fails."""
+
+    #: It has had no listing: what is wrong may always have been.
+    UNPROVEN = "unproven"
+    #: It has had none that it knows of, and bears that for a while.
+    PATIENT = "patient"
+    #: It has had one: what is wrong was right before.
+    PROVEN = "proven"
+
+
+class Reaction(Enum):
+    """What a wait does about an error."""
+
+    #: Fail for good.
+    END = "end"
+    #: Fail so that Airflow's ``retries`` apply.
+    RAISE = "raise"
+    #: Poll again, until the outage has lasted too long.
+    BEAR = "bear"
+
+
+_END, _RAISE, _BEAR = Reaction.END, Reaction.RAISE, Reaction.BEAR
+#: What an error means, by its kind and by what is known of the wait.
+REACTIONS: Mapping[ErrorKind, Mapping[Standing, Reaction]] = {
+    kind: dict(zip(Standing, row, strict=True))
+    for kind, row in {
+        #                     UNPROVEN  PATIENT  PROVEN
+        ErrorKind.NOT_FOUND: (_END, _END, _END),
+        ErrorKind.BAD_INPUT: (_END, _END, _END),
+        ErrorKind.DENIED: (_END, _BEAR, _BEAR),
+        ErrorKind.TRANSIENT: (_RAISE, _BEAR, _BEAR),
+    }.items()
+}
+
+_Entry = Mapping[str, Any]
+#: ``job`` and ``parts``, as DescribeJob is replied to.
+_Description = dict[str, Any]
+_FOUND = "found "
+#: Entries of job parts, by the id of their main job.
+_Parts = dict[str, Sequence[_Entry]]
+
+
+class Wait:
+    """
+    One wait and what it remembers between two polls.
+
+    :param config: what was asked for.
+    :param started_at: when the wait began (aware), for one that remembers nothing.
+    :param memory: what :meth:`memory` returned in another process, or a part of it.
+    :param patience: seconds for which errors are borne by a wait that knows of no listing.
+    """
+
+    __slots__ = (
+        "_described_at",
+        "_description_denied_at",
+        "_failed_at",
+        "_failing_since",
+        "_found",
+        "_lines",
+        "_listed_at",
+        "_patience",
+        "_time_in_state",
+        "config",
+        "started_at",
+    )
+
+    def __init__(
+        self,
+        config: WaitConfig,
+        *,
+        started_at: datetime,
+        memory: Mapping[str, str] | None = None,
+        patience: float = 0.0,
+    ) -> None:
+        known = memory or {}
+
+        def time_of(name: str) -> datetime | None:
+            return datetime.fromisoformat(known[name]) if name in known else None
+
+        self.config = config
+        self.started_at = time_of("started_at") or started_at
+        self._listed_at = time_of("listed_at")
+        self._failing_since = time_of("failing_since")
+        self._failed_at = time_of("failed_at")
+        self._described_at = time_of("described_at")
+        self._description_denied_at = time_of("description_denied_at")
+        self._patience = patience
+        #: Jobs that are not listed, as they were described last, with their parts, by id.
+        self._found: dict[str, _Description] = {
+            name.removeprefix(_FOUND): json.loads(value)
+            for name, value in known.items()
+            if name.startswith(_FOUND)
+        }
+        self._time_in_state = TimeInState(config.max_days_in_state, memory)
+        self._lines = LogLines()
+
+    def memory(self) -> dict[str, str]:
+        """
+        Return all that the same wait needs to know in another process, as texts by name.
+
+        ISO 8601 times, and as JSON the jobs that were described since they are not listed.
+        """
+        times = {
+            "started_at": self.started_at,
+            "listed_at": self._listed_at,
+            "failing_since": self._failing_since,
+            "failed_at": self._failed_at,
+            "described_at": self._described_at,
+            "description_denied_at": self._description_denied_at,
+        }
+        known = {name: time.isoformat() for name, time in times.items() if time is not None}
+        found = {f"{_FOUND}{job_id}": json.dumps(each) for job_id, each in self._found.items()}
+        return known | found | self._time_in_state.memory()
+
+    @property
+    def deadline(self) -> datetime:
+        """When the wait fails, having polled once more."""
+        return self.config.deadline(self.started_at)
+
+    def take_lines(self) -> tuple[LogLine, ...]:
+        """Return the lines for the log that are new since the last call: what changed, not what is."""
+        return self._lines.take()
+
+    def mark_told(self, overdue: Sequence[Overdue], now: datetime) -> None:
+        """Note that somebody was told of overdue jobs, so that nobody is told again."""
+        self._time_in_state.mark_told(overdue, now)
+
+    def judge(
+        self, listing: Sequence[_Entry] | RequestError, clock: Callable[[], datetime]
+    ) -> Generator[Call, Any, Step]:
+        """
+        Judge what a poll brought: yield what else is to be asked, be sent replies or thrown RequestErrors.
+
+        Drive it with :func:`drive` or :func:`drive_async`.
+
+        :param listing: the jobs that ``config.listing`` listed, or why it did not.
+        """
+        if isinstance(listing, RequestError):
+            return self._on_error(listing, clock())
+        jobs = list(listing)
+        try:
+            parts = yield from self._follow_main_jobs(jobs)
+        except RequestError as error:
+            return self._on_error(error, clock())
+        self._on_listing(clock())
+        progress = self.config.judge(jobs, parts)
+        end = None
+        self._found = {key: each for key, each in self._found.items() if key in progress.missing}
+        if progress.lacking and self._is_time_to_describe(clock()):
+            if self.config.cluster_id is not None:
+                end = yield from self._describe_cluster(self.config.cluster_id, progress)
+            else:
+                end = yield from self._look_for(progress.missing)
+        if self._found:
+            jobs += [each["job"] for each in self._found.values()]
+            parts |= {job_id: each["parts"] for job_id, each in self._found.items()}
+            progress = self.config.judge(jobs, parts)
+        now = clock()
+        self._time_in_state.see(progress.waiting, now)
+        self._report(progress, now)
+        if end is not None:
+            return end
+        if progress.done:
+            return Done(self._result(jobs, parts))
+        if progress.failed:
+            return Fail(FailKind.UNREACHABLE, progress.describe_failure(self.config.jobs))
+        if now >= self.deadline:
+            return self._timed_out(progress.describe_late())
+        return self._go_on(now)
+
+    def _go_on(self, now: datetime) -> Again | Fail:
+        overdue = self._time_in_state.overdue(now)
+        if overdue:
+            text = f"{capitalized(self.config.subject)}: overdue: {', '.join(map(str, overdue))}"
+            if self.config.on_overdue == "fail":
+                return Fail(FailKind.OVERDUE, text)
+            self._lines.add(text, logging.WARNING)
+            if self.config.on_overdue == "warn":
+                self.mark_told(overdue, now)
+        return Again(self.config.delay(self.started_at, now), overdue=overdue)
+
+    def _follow_main_jobs(self, jobs: Sequence[_Entry]) -> Generator[Call, Any, _Parts]:
+        """Return the job parts of each main job waited for by id: a listing does not say whose they are."""
+        parts: _Parts = {}
+        if self.config.cluster_id is not None:
+            return parts
+        for job in self._wanted(jobs):
+            if not job.get("IsMaster"):
+                continue
+            job_id = job["JobId"]
+            try:
+                parts[job_id] = (yield DescribeJob(job_id))["parts"]
+            except RequestError as error:
+                if error.kind is not ErrorKind.DENIED:
+                    raise
+                self._lines.say(
+                    f"parts of {job_id}",
+                    f"Main job {job_id} cannot be described, so that the devices of its job parts are not "
+                    f"waited for ({error})",
+                    logging.WARNING,
+                )
+        return parts
+
+    def _describe_cluster(self, cluster_id: str, progress: Progress) -> Generator[Call, Any, Fail | None]:
+        """Tell whether a cluster that lists too little will never list more."""
+        try:
+            cluster = yield DescribeCluster(cluster_id)
+        except RequestError as error:
+            self._on_no_description(
+                error,
+                f"Cluster {cluster_id} cannot be described, so that a cancelled cluster without jobs would "
+                "be waited for until the timeout",
+            )
+            return None
+        state = cluster.get("ClusterState")
+        if state not in (ClusterState.CANCELLED, ClusterState.COMPLETE):
+            return None
+        return Fail(
+            FailKind.CLUSTER_ENDED, f"Cluster {cluster_id} is {state} and will list no more jobs: {progress}"
+        )
+
+    def _look_for(self, missing: Sequence[str]) -> Generator[Call, Any, Fail | None]:
+        """Find jobs that exist without being listed, and tell whether one does not exist at all."""
+        for job_id in missing:
+            try:
+                found = yield DescribeJob(job_id)
+            except RequestError as error:
+                if error.kind is ErrorKind.NOT_FOUND:
+                    return Fail(FailKind.PERMANENT, f"Job {job_id} does not exist: {error}", error.__cause__)
+                self._on_no_description(
+                    error,
+                    f"Job {job_id} is not listed and cannot be described, so that one that does not exist "
+                    "would be waited for until the timeout",
+                )
+                return None
+            self._found[job_id] = {
+                "job": portable(found["job"]),
+                "parts": [portable(part) for part in found["parts"]],
+            }
+        return None
+
+    def _wanted(self, jobs: Sequence[_Entry]) -> list[_Entry]:
+        if self.config.job_ids is None:
+            return list(jobs)
+        wanted = set(self.config.job_ids)
+        return [job for job in jobs if job.get("JobId") in wanted]
+
+    def _result(self, jobs: Sequence[_Entry], parts: _Parts) -> list[dict[str, Any]]:
+        found = self._wanted(jobs)
+        for job in list(found):
+            known = {each.get("JobId") for each in found}
+            found += [part for part in parts.get(job.get("JobId", ""), ()) if part.get("JobId") not in known]
+        return [portable(job) for job in found]
+
+    def _on_listing(self, now: datetime) -> None:
+        if self._failing_since is not None:
+            lasted = format_duration(max((now - self._failing_since).total_seconds(), 0.0))
+            self._lines.add(f"{capitalized(self.config.subject)} is listed again after {lasted}")
+            self._lines.forget("error")
+        self._listed_at = now
+        self._failing_since = self._failed_at = None
+
+    def _report(self, progress: Progress, now: datetime) -> None:
+        name = capitalized(self.config.subject)
+        # How long it has been is told with a change, but is none.
+        late = self._time_in_state.describe(now)
+        self._lines.say("progress", f"{name}: {progress}", and_also=f"; {late}" if late else "")
+        if 0 < progress.listed < _FEWEST_NODES and self._takes_all_for_all:
+            self._lines.say(
+                "few",
+                f"{name} lists {progress.listed} jobs, and a cluster has at least {_FEWEST_NODES}: set "
+                "min_jobs to the number of devices ordered, or the wait may be over before all are listed",
+                logging.WARNING,
+            )
+        if progress.ignored:
+            ids = ", ".join(job.id for job in progress.ignored)
+            self._lines.say("ignored", f"{name}: cancelled jobs are ignored: {ids}", logging.WARNING)
+        if progress.unknown:
+            named = ", ".join(map(str, progress.unknown))
+            self._lines.say(
+                "unknown",
+                f"{name}: states unknown to this version, taken as waiting: {named}",
+                logging.WARNING,
+            )
+
+    @property
+    def _takes_all_for_all(self) -> bool:
+        """Whether what is listed of a cluster is all that is waited for, however little it is."""
+        config = self.config
+        return config.cluster_id is not None and config.min_jobs == 1 and config.job_ids is None
+
+    def _is_time_to_describe(self, now: datetime) -> bool:
+        if self._description_denied_at is not None:
+            return False
+        # Not before then either, lest a clock that was set back puts it off.
+        if self._described_at is not None and timedelta(0) <= now - self._described_at < DESCRIBE_EVERY:
+            return False
+        self._described_at = now
+        return True
+
+    def _on_no_description(self, error: RequestError, meaning: str) -> None:
+        # Looking closer only ends a hopeless wait sooner: not being able to is no reason to fail.
+        if error.kind is ErrorKind.DENIED:
+            self._description_denied_at = self._described_at
+            self._lines.say("describe", f"{meaning} ({error})", logging.WARNING)
+        else:
+            self._lines.say(
+                "describe",
+                f"{capitalized(self.config.subject)} was not described: {error}",
+                logging.DEBUG,
+            )
+
+    def _on_error(self, error: RequestError, now: datetime) -> Step:
+        failing = self._fail_at(now)
+        standing = self._standing(failing)
+        what = f"Cannot list {self.config.listed}"
+        match REACTIONS[error.kind][standing]:
+            case Reaction.END:
+                return Fail(FailKind.PERMANENT, f"{what}: {error}", error.__cause__)
+            case Reaction.RAISE if not self.config.silent_fail:
+                if self._patience:
+                    return self._outage(self._patience, error)
+                return Fail(FailKind.TRANSIENT, f"{what}: {error}", error.__cause__)
+        lasts_too_long = standing is Standing.PROVEN and failing >= self.config.outage_timeout
+        if lasts_too_long and not self.config.silent_fail:
+            return self._outage(self.config.outage_timeout, error, " (outage_timeout)")
+        if now >= self.deadline:
+            return self._timed_out(f"the last poll of {self.config.subject} failed: {error}")
+        self._lines.say("error", f"{what}, will poll again: {error}", logging.WARNING)
+        delay = self.config.delay(self.started_at, now)
+        return Again(delay, new_client=error.kind is ErrorKind.DENIED)
+
+    def _fail_at(self, now: datetime) -> float:
+        """Note a failed poll; return the seconds of this outage, but for time in which nobody asked."""
+        since, last = self._failing_since or now, self._failed_at or now
+        due = timedelta(seconds=self.config.delay(self.started_at, last))
+        if now - last > 2 * due + _HANGING:
+            # A scheduler or triggerer was away: nothing is known of that time.
+            since += now - last - due
+        self._failing_since, self._failed_at = since, now
+        return (now - since).total_seconds()
+
+    def _standing(self, failing: float) -> Standing:
+        if self._listed_at is not None:
+            return Standing.PROVEN
+        return Standing.PATIENT if failing < self._patience else Standing.UNPROVEN
+
+    def _outage(self, lasted: float, error: RequestError, named: str = "") -> Fail:
+        return Fail(
+            FailKind.OUTAGE,
+            f"No listing of {self.config.listed} for {format_duration(lasted)}{named}; last error: {error}",
+            error.__cause__,
+        )
+
+    def _timed_out(self, what: str) -> Fail:
+        return Fail(FailKind.TIMEOUT, f"Timed out after {format_duration(self.config.timeout)}: {what}")
+
+
+def drive(judging: Generator[Call, Any, Step], ask: Callable[[Call], Any]) -> Step:
+    """Carry a judgement out. ``ask`` makes the call that is asked for, or raises RequestError."""
+    try:
+        call = next(judging)
+        while True:
+            try:
+                reply = ask(call)
+            except RequestError as error:
+                call = judging.throw(error)
+            else:
+                call = judging.send(reply)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # what a generator returns is untyped here
+
+
+async def drive_async(judging: Generator[Call, Any, Step], ask: Callable[[Call], Awaitable[Any]]) -> Step:
+    """Carry a judgement out as :func:`drive` does, with an ``ask`` to be awaited."""
+    try:
+        call = next(judging)
+        while True:
+            try:
+                reply = await ask(call)
+            except RequestError as error:
+                call = judging.throw(error)
+            else:
+                call = judging.send(reply)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]  # as above

@@ -1,0 +1,77 @@
+"""What a wait says: durations as a person says them, and log lines that say only what changed. Pure."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+__all__ = ["LogLine", "LogLines", "and_more", "capitalized", "format_duration"]
+
+#: How many jobs a line names before it says "and N more"; a cluster has 16 at most.
+_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line for the log, with its level."""
+
+    level: int
+    text: str
+
+
+class LogLines:
+    """What a wait has to say that it has not said before, topic by topic."""
+
+    __slots__ = ("_new", "_said")
+
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
+        # A tuple: of an empty one there is only one, however many waits.
+        self._new: tuple[LogLine, ...] = ()
+
+    def add(self, text: str, level: int = logging.INFO) -> None:
+        """Say something, whatever was said before."""
+        self._new += (LogLine(level, text),)
+
+    def say(self, topic: str, text: str, level: int = logging.INFO, *, and_also: str = "") -> None:
+        """
+        Say something, unless it is what was said of the topic last.
+
+        :param and_also: said with it, but no reason to say it again.
+        """
+        if self._said.get(topic) != text:
+            self._said[topic] = text
+            self.add(text + and_also, level)
+
+    def forget(self, topic: str) -> bool:
+        """Forget what was said of a topic; return whether anything was."""
+        return self._said.pop(topic, None) is not None
+
+    def take(self) -> tuple[LogLine, ...]:
+        """Return the lines that are new since the last call."""
+        new, self._new = self._new, ()
+        return new
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration as a person says it, in its two largest units: ``90 days``, ``1 hour 30 minutes``."""
+    if seconds < 1:
+        return f"{seconds:.2g} seconds"
+    parts = []
+    rest = round(seconds)
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
+    return " ".join(parts[:2])
+
+
+def and_more(named: list[str]) -> str:
+    """Join the first of many names with commas, and say how many more there are."""
+    more = len(named) - _NAMED
+    return ", ".join(named[:_NAMED] + ([f"and {more} more"] if more > 0 else []))
+
+
+def capitalized(text: str) -> str:
+    """Return a text as it begins a sentence; the rest of it stays as it is."""
+    return text[:1].upper() + text[1:]

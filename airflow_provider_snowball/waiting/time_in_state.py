@@ -1,0 +1,101 @@
+"""
+For how long a wait has seen each job in its state, and which jobs that makes overdue.
+
+Pure: no clock, no Airflow. AWS tells no time of entry into a state: what counts is when this wait first
+saw a job in it, and that is forgotten with the wait's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from airflow_provider_snowball.lifecycle import Job
+from airflow_provider_snowball.waiting.text import and_more, format_duration
+
+__all__ = ["Overdue", "TimeInState"]
+
+#: A job that was seen for less than this is not late yet.
+_A_WHILE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A job that has been in a state for longer than it may."""
+
+    job_id: str
+    state: str
+    days: float
+    max_days: float
+
+    def __str__(self) -> str:
+        return f"{self.job_id} in {self.state} for {self.days:.3g} days (at most {self.max_days:g})"
+
+
+#: Times by job and state.
+_Times = dict[tuple[str, str], datetime]
+
+
+class TimeInState:
+    """
+    Since when a wait has seen each job that it still waits for in its state.
+
+    :param max_days: days by state after which a job is overdue.
+    :param memory: what :meth:`memory` returned in another process.
+    """
+
+    __slots__ = ("_max_days", "_since", "_told")
+
+    def __init__(self, max_days: Mapping[str, float] | None, memory: Mapping[str, str] | None = None) -> None:
+        self._max_days = max_days or {}
+        self._since: _Times = {}
+        self._told: _Times = {}
+        for text, value in (memory or {}).items():
+            name, _, key = text.partition(" ")
+            job_id, _, state = key.rpartition(" ")
+            # What is not of a job and its state, a later version has left there.
+            if job_id and name in self._by_name():
+                self._by_name()[name][job_id, state] = datetime.fromisoformat(value)
+
+    def _by_name(self) -> dict[str, _Times]:
+        return {"since": self._since, "told": self._told}
+
+    def memory(self) -> dict[str, str]:
+        """Return what is known as ISO 8601 times, by a name, a job and a state: ``since JID… WithAWS``."""
+        return {
+            f"{name} {job_id} {state}": time.isoformat()
+            for name, times in self._by_name().items()
+            for (job_id, state), time in times.items()
+        }
+
+    def see(self, jobs: Sequence[Job], now: datetime) -> None:
+        """Take in the jobs that are waited for now, and forget others and other states."""
+        present = sorted((job.id, job.state) for job in jobs if job.state is not None)
+        self._since = {key: self._since.get(key, now) for key in present}
+        self._told = {key: self._told[key] for key in present if key in self._told}
+
+    def describe(self, now: datetime) -> str:
+        """Name each job that has been in its state for a while: ``JID… WithAWS for 2 days``."""
+        return and_more(
+            [
+                f"{job_id} {state} for {format_duration((now - since).total_seconds())}"
+                for (job_id, state), since in self._since.items()
+                if now - since >= _A_WHILE
+            ]
+        )
+
+    def overdue(self, now: datetime) -> tuple[Overdue, ...]:
+        """Return the jobs that are overdue in a state of which nobody was told yet."""
+        return tuple(
+            Overdue(job_id, state, (now - since) / timedelta(days=1), limit)
+            for (job_id, state), since in self._since.items()
+            if (limit := self._max_days.get(state)) is not None
+            and (job_id, state) not in self._told
+            and now - since >= timedelta(days=limit)
+        )
+
+    def mark_told(self, overdue: Sequence[Overdue], now: datetime) -> None:
+        """Note that somebody was told of these jobs: each is told of once in a state."""
+        for each in overdue:
+            self._told[each.job_id, each.state] = now

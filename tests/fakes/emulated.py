@@ -1,0 +1,88 @@
+"""Orders at a local Snowball, as a customer makes them with boto3."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.request import Request, urlopen
+
+import boto3
+
+__all__ = ["KEY", "REGION", "client_of", "order_cluster", "order_import", "steer"]
+
+#: What the emulator lets in: anything, as long as the requests are signed.
+KEY = {"aws_access_key_id": "demo-key", "aws_secret_access_key": "demo-secret"}
+REGION = "us-east-1"
+
+
+_ADDRESS = {
+    "Name": "A. Customer",
+    "Street1": "1 Main Street",
+    "City": "Seattle",
+    "StateOrProvince": "WA",
+    "Country": "US",
+    "PostalCode": "98101",
+    "PhoneNumber": "555-0100",
+}
+
+
+def client_of(endpoint_url: str, region_name: str = REGION, *, role_arn: str | None = None) -> Any:
+    """
+    Return a boto3 client of the emulator.
+
+    :param role_arn: act as this role, which may belong to another account.
+    """
+    session = boto3.Session(KEY["aws_access_key_id"], KEY["aws_secret_access_key"], region_name=region_name)
+    if role_arn is not None:
+        sts = session.client("sts", endpoint_url=endpoint_url)
+        assumed = sts.assume_role(RoleArn=role_arn, RoleSessionName="order")["Credentials"]
+        session = boto3.Session(
+            assumed["AccessKeyId"],
+            assumed["SecretAccessKey"],
+            assumed["SessionToken"],
+            region_name=region_name,
+        )
+    return session.client("snowball", endpoint_url=endpoint_url)
+
+
+def steer(endpoint_url: str, job_id: str, **plan: Any) -> None:
+    """Say what becomes of a job (docs/rehearse_a_migration.md has the words for it)."""
+    for what, how in plan.items():
+        request = Request(
+            f"{endpoint_url}/_snowball/jobs/{job_id}",
+            json.dumps({what: how}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=30) as response:
+            json.load(response)
+
+
+def order_cluster(client: Any, devices: int = 5) -> str:
+    """Order a cluster, and return its id."""
+    return str(
+        client.create_cluster(
+            JobType="LOCAL_USE",
+            SnowballType="EDGE",
+            ShippingOption="NEXT_DAY",
+            AddressId=_address(client),
+            InitialClusterSize=devices,
+        )["ClusterId"]
+    )
+
+
+def order_import(client: Any) -> str:
+    """Order an import into a bucket, and return the job's id."""
+    return str(
+        client.create_job(
+            JobType="IMPORT",
+            SnowballType="EDGE",
+            ShippingOption="NEXT_DAY",
+            AddressId=_address(client),
+            Resources={"S3Resources": [{"BucketArn": "arn:aws:s3:::archive"}]},
+            RoleARN="arn:aws:iam::123456789012:role/snowball",
+        )["JobId"]
+    )
+
+
+def _address(client: Any) -> str:
+    return str(client.create_address(Address=_ADDRESS)["AddressId"])

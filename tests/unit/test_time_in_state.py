@@ -1,0 +1,214 @@
+"""For how long jobs were seen in their states, and what that makes overdue."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_snowball.lifecycle import Job
+from airflow_provider_snowball.waiting.config import WaitConfig
+from airflow_provider_snowball.waiting.machine import Again, Fail, FailKind, Step, Wait, drive
+from airflow_provider_snowball.waiting.time_in_state import Overdue, TimeInState
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
+ON_THE_ROAD = Job("J1", "InTransitToCustomer")
+NEW = Job("J2", "New")
+
+
+def overdue(times: TimeInState, jobs: list[Job], now: datetime) -> list[str]:
+    """Return the ids of those that are overdue, and have somebody told of them."""
+    times.see(jobs, now)
+    found = times.overdue(now)
+    times.mark_told(found, now)
+    return [each.job_id for each in found]
+
+
+class TestOverdue:
+    def test_once_for_each_job_and_state(self) -> None:
+        times = TimeInState({"InTransitToCustomer": 10, "New": 12})
+        found = {day: overdue(times, [ON_THE_ROAD, NEW], START + day * DAY) for day in (0, 9, 10, 11, 12, 13)}
+        assert found == {0: [], 9: [], 10: ["J1"], 11: [], 12: ["J2"], 13: []}
+
+    def test_again_and_again_until_somebody_was_told(self) -> None:
+        times = TimeInState({"New": 10})
+        times.see([NEW], START)
+        for day in (10, 11, 12):
+            times.see([NEW], START + day * DAY)
+            assert times.overdue(START + day * DAY) == (Overdue("J2", "New", float(day), 10),)
+        times.mark_told(times.overdue(START + 12 * DAY), START + 12 * DAY)
+        assert times.overdue(START + 13 * DAY) == ()
+
+    def test_in_the_same_state_a_second_time_it_is_told_of_again(self) -> None:
+        times = TimeInState({"New": 2})
+        days = {
+            day: overdue(times, [Job("J2", state)], START + day * DAY)
+            for day, state in enumerate(["New", "New", "New", "Pending", "New", "New", "New"])
+        }
+        assert [day for day, found in days.items() if found] == [2, 6]
+
+    def test_a_state_without_a_limit_is_never_overdue(self) -> None:
+        assert overdue(TimeInState(None), [NEW], START) == []
+        times = TimeInState({"Pending": 1})
+        assert [overdue(times, [NEW], START + day * DAY) for day in (0, 100)] == [[], []]
+
+    def test_another_state_begins_anew(self) -> None:
+        times = TimeInState({"New": 2, "Pending": 2})
+        assert overdue(times, [NEW], START) == []
+        assert overdue(times, [Job("J2", "Pending")], START + DAY) == []
+        assert overdue(times, [Job("J2", "Pending")], START + 2 * DAY) == []
+        assert overdue(times, [Job("J2", "Pending")], START + 3 * DAY) == ["J2"]
+
+    def test_a_job_no_longer_waited_for_is_forgotten(self) -> None:
+        times = TimeInState({"New": 2})
+        overdue(times, [NEW], START)
+        assert overdue(times, [], START + 3 * DAY) == []
+        assert times.memory() == {}
+
+    def test_memory_goes_on_in_another_process(self) -> None:
+        first = TimeInState({"New": 2})
+        overdue(first, [NEW], START)
+        second = TimeInState({"New": 2}, json.loads(json.dumps(first.memory())))
+        assert overdue(second, [NEW], START + 2 * DAY) == ["J2"]
+        third = TimeInState({"New": 2}, second.memory())
+        assert overdue(third, [NEW], START + 3 * DAY) == []
+
+    def test_memory_of_other_things_is_left_alone(self) -> None:
+        others = {"listed_at": START.isoformat(), "try_number": "x", "since J1": "x", "later J1 New": "x"}
+        assert TimeInState(None, others).memory() == {}
+
+    def test_a_job_without_an_id_is_followed_across_processes_too(self) -> None:
+        nameless = [Job("a job without an id", "New")]
+        first = TimeInState({"New": 2})
+        overdue(first, nameless, START)
+        second = TimeInState({"New": 2}, first.memory())
+        assert overdue(second, nameless, START + 2 * DAY) == ["a job without an id"]
+
+
+class TestMemory:
+    def test_the_form_in_which_it_is_stored(self) -> None:
+        """Another version has stored it, or will read it."""
+        times = TimeInState({"New": 1})
+        times.see([Job("a", "New"), Job("a job without an id", "New")], START)
+        times.mark_told(times.overdue(START + DAY)[:1], START + DAY)
+        memory = {
+            "since a New": "2026-01-01T00:00:00+00:00",
+            "since a job without an id New": "2026-01-01T00:00:00+00:00",
+            "told a New": "2026-01-02T00:00:00+00:00",
+        }
+        assert times.memory() == memory
+        again = TimeInState({"New": 1}, memory)
+        assert again.memory() == memory
+        assert [each.job_id for each in again.overdue(START + DAY)] == ["a job without an id"]
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("seconds", "text"), [(59, ""), (60, "J2 New for 1 minute"), (61, "J2 New for 1 minute 1 second")]
+    )
+    def test_from_a_minute_on(self, seconds: int, text: str) -> None:
+        times = TimeInState(None)
+        times.see([NEW], START)
+        assert times.describe(START + timedelta(seconds=seconds)) == text
+
+    def test_how_long_each_was_seen(self) -> None:
+        times = TimeInState(None)
+        times.see([ON_THE_ROAD], START)
+        times.see([ON_THE_ROAD, NEW], START + DAY)
+        assert times.describe(START + DAY) == "J1 InTransitToCustomer for 1 day"
+        assert times.describe(START + 2.5 * DAY) == (
+            "J1 InTransitToCustomer for 2 days 12 hours, J2 New for 1 day 12 hours"
+        )
+
+    def test_at_most_20(self) -> None:
+        times = TimeInState(None)
+        times.see([Job(f"J{number}", "New") for number in range(25)], START)
+        text = times.describe(START + DAY)
+        assert text.count(" for 1 day") == 20
+        assert text.endswith(", and 5 more")
+
+
+class TestInAWait:
+    def poll(self, wait: Wait, state: str, day: float) -> Step:
+        return self.poll_for(wait, [{"JobId": "J1", "JobState": state, "JobType": "LOCAL_USE"}], day)
+
+    def poll_for(self, wait: Wait, jobs: list[dict[str, str]], day: float) -> Step:
+        def ask_nothing(call: Any) -> Any:
+            raise AssertionError(f"{call} was not expected")
+
+        return drive(wait.judge(jobs, lambda: START + day * DAY), ask_nothing)
+
+    def wait(self, **more: Any) -> Wait:
+        config = WaitConfig.read(
+            {
+                "cluster_id": CLUSTER,
+                "target_state": "WithCustomer",
+                "max_days_in_state": {"InTransitToCustomer": 10},
+                **more,
+            }
+        )
+        return Wait(config, started_at=START)
+
+    def told(self, wait: Wait) -> list[tuple[int, str]]:
+        return [(each.level, each.text) for each in wait.take_lines() if ": overdue: " in each.text]
+
+    TEXT = f"Cluster {CLUSTER}: overdue: J1 in InTransitToCustomer for 11 days (at most 10)"
+
+    def test_it_warns_once_and_goes_on(self) -> None:
+        wait = self.wait()
+        for day in (0, 11, 12):
+            step = self.poll(wait, "InTransitToCustomer", day)
+            assert isinstance(step, Again)
+            assert len(step.overdue) == (day == 11)
+        assert self.told(wait) == [(logging.WARNING, self.TEXT)]
+
+    def test_it_asks_to_notify_until_somebody_was_told(self) -> None:
+        wait = self.wait(on_overdue="notify")
+        for day in (0, 11, 12, 13):
+            step = self.poll(wait, "InTransitToCustomer", day)
+            assert isinstance(step, Again)
+            assert len(step.overdue) == (day in (11, 12))
+            if day == 12:
+                wait.mark_told(step.overdue, START + day * DAY)
+        assert self.told(wait) == [
+            (logging.WARNING, self.TEXT),
+            (logging.WARNING, self.TEXT.replace("11 days", "12 days")),
+        ]
+
+    @pytest.mark.parametrize("on_overdue", ["warn", "notify", "fail"])
+    def test_what_ends_the_wait_comes_first(self, on_overdue: str) -> None:
+        wait = self.wait(on_overdue=on_overdue, timeout=11 * DAY)
+        self.poll(wait, "InTransitToCustomer", 0)
+        step = self.poll(wait, "InTransitToCustomer", 11)
+        assert isinstance(step, Fail)
+        assert step.kind is FailKind.TIMEOUT
+
+    def test_it_fails(self) -> None:
+        wait = self.wait(on_overdue="fail")
+        self.poll(wait, "InTransitToCustomer", 0)
+        assert self.poll(wait, "InTransitToCustomer", 11) == Fail(FailKind.OVERDUE, self.TEXT)
+
+    def test_all_are_named(self) -> None:
+        wait = self.wait(max_days_in_state={"New": 1}, on_overdue="fail")
+        jobs = [{"JobId": f"J{number}", "JobState": "New", "JobType": "LOCAL_USE"} for number in (1, 2)]
+        for day in (0, 2):
+            step = self.poll_for(wait, jobs, day)
+        assert step == Fail(
+            FailKind.OVERDUE,
+            f"Cluster {CLUSTER}: overdue: J1 in New for 2 days (at most 1), J2 in New for 2 days (at most 1)",
+        )
+
+    def test_a_change_is_told_with_how_long_it_took(self) -> None:
+        wait = self.wait()
+        self.poll(wait, "New", 0)
+        self.poll(wait, "Pending", 2)
+        wait = Wait(wait.config, started_at=START, memory=wait.memory())
+        self.poll(wait, "Pending", 3)
+        assert [each.text for each in wait.take_lines() if "at or past" in each.text] == [
+            f"Cluster {CLUSTER}: 0 of 1 jobs at or past WithCustomer (1 Pending); J1 Pending for 1 day"
+        ]
