@@ -7,7 +7,8 @@ https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
 from __future__ import annotations
 
 import time
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 
@@ -16,7 +17,7 @@ __all__ = ["AirflowApi"]
 
 class AirflowApi:
     """
-    The REST API of a running Airflow 3, as one user.
+    The REST API of a running Airflow 3, as one user; as a context manager, it closes its connections.
 
     Every method raises :class:`httpx.HTTPStatusError`, whose message has what the API said.
     """
@@ -25,6 +26,18 @@ class AirflowApi:
         self._client = httpx.Client(base_url=url, timeout=60, event_hooks={"response": [_raise_with_text]})
         login = self._client.post("/auth/token", json={"username": user, "password": password})
         self._client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
     @staticmethod
     def healthy(url: str) -> set[str]:

@@ -167,6 +167,9 @@ class AirflowProcesses:
 
     def stop_all(self) -> None:
         """End every component, politely first, and whatever else runs in this home."""
+        if self._api is not None:
+            self._api.close()
+            self._api = None
         with _undisturbed():
             self._stop_all()
 

@@ -103,40 +103,40 @@ def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
     [another] = program.read_until(ANOTHER)
     assert time.monotonic() - began < READY_WITHIN
 
-    api = AirflowApi(url, user, password)
-    [connection] = api.get("/connections")["connections"]
-    assert connection["conn_type"] == "snowball"
-    tested = api.post(
-        "/connections/test",
-        {
-            "connection_id": connection["connection_id"],
-            "conn_type": connection["conn_type"],
-            "port": connection["port"],
-        },
-    )
-    assert tested["status"] is True, tested
-    assert tested["message"].startswith(f"{REGION}: arn:aws:sts::")
+    with AirflowApi(url, user, password) as api:
+        [connection] = api.get("/connections")["connections"]
+        assert connection["conn_type"] == "snowball"
+        tested = api.post(
+            "/connections/test",
+            {
+                "connection_id": connection["connection_id"],
+                "conn_type": connection["conn_type"],
+                "port": connection["port"],
+            },
+        )
+        assert tested["status"] is True, tested
+        assert tested["message"].startswith(f"{REGION}: arn:aws:sts::")
 
-    assert api.get("/importErrors")["import_errors"] == []
-    [run] = api.get(f"/dags/{DAG_ID}/dagRuns")["dag_runs"]
-    deadline = time.monotonic() + 60
-    while True:
+        assert api.get("/importErrors")["import_errors"] == []
+        [run] = api.get(f"/dags/{DAG_ID}/dagRuns")["dag_runs"]
+        deadline = time.monotonic() + 60
+        while True:
+            tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, run["dag_run_id"])}
+            if tasks[WAIT]["state"] == "deferred":
+                break
+            assert time.monotonic() < deadline, tasks[WAIT]
+            time.sleep(0.5)
+        # It goes on for as long as one of its devices is on its way.
+        examples_end_as_they_should(api)
         tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, run["dag_run_id"])}
-        if tasks[WAIT]["state"] == "deferred":
-            break
-        assert time.monotonic() < deadline, tasks[WAIT]
-        time.sleep(0.5)
-    # It goes on for as long as one of its devices is on its way.
-    examples_end_as_they_should(api)
-    tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, run["dag_run_id"])}
-    assert tasks[WAIT]["state"] == "deferred"
-    [listed] = [each for each in snowball_jobs(snowball) if each["job_id"] == late]
-    assert listed["state"] == "InTransitToCustomer"
-    ordered = subprocess.run(another.split(), cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert ordered.startswith("CID")
-    assert ordered.count("JID") == 5
-    # The page for people, too.
-    assert httpx.get(f"{url}/dags/{DAG_ID}").status_code == 200
+        assert tasks[WAIT]["state"] == "deferred"
+        [listed] = [each for each in snowball_jobs(snowball) if each["job_id"] == late]
+        assert listed["state"] == "InTransitToCustomer"
+        ordered = subprocess.run(another.split(), cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert ordered.startswith("CID")
+        assert ordered.count("JID") == 5
+        # The page for people, too.
+        assert httpx.get(f"{url}/dags/{DAG_ID}").status_code == 200
 
     running = {name for each in processes_of(home) for name in COMPONENTS if name in each.cmdline()}
     assert running >= {"dag-processor", "scheduler", "triggerer"}
