@@ -27,7 +27,7 @@ except ImportError:  # Airflow 2.11
 try:
     from airflow.sdk.definitions._internal.templater import SandboxedEnvironment
 except ImportError:  # Airflow 2.11
-    from airflow.template.templater import (  # type: ignore[import-not-found, no-redef, unused-ignore]  # moved
+    from airflow.templates import (  # type: ignore[import-not-found, no-redef, unused-ignore]  # 2.11 only
         SandboxedEnvironment,
     )
 
