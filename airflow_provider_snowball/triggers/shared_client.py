@@ -166,8 +166,22 @@ def _build(hook: SnowballHook, cap: RateCap) -> None:
     try:
         with _BUILDING:
             hook.before_each_request(cap)
+        _forget_models(hook.conn)
     except Exception as error:
         raise _classified(error) from None
+
+
+def _forget_models(client: Any) -> None:
+    """
+    Let go of what botocore read to build a client, and keeps for as long as the client lives.
+
+    That is 26,000 objects, the endpoints of all services among them, and Python's garbage collector looks at
+    each of them while the event loop stands still. What is needed again is read again.
+    """
+    # botocore has no public way; where it keeps them elsewhere, they stay.
+    cache = getattr(getattr(client, "_loader", None), "_cache", None)
+    if isinstance(cache, dict):
+        cache.clear()
 
 
 def _make_call(hook: SnowballHook, call: Call) -> Any:

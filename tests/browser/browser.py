@@ -27,7 +27,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 DRIVER = shutil.which("chromedriver")
 T = TypeVar("T")
 #: Seconds that a page has to show what it should.
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 class Browser:

@@ -50,7 +50,7 @@ def run_sensor(airflow_home: Path, arguments: dict[str, Any]) -> Outcome:
     dag_id = f"scenario_{uuid.uuid4().hex}"
     dag_file = airflow_home / "dags" / f"{dag_id}.py"
     shutil.copy(SCENARIO_DAG, dag_file)
-    dag_file.with_suffix(".json").write_text(json.dumps({"dag_id": dag_id, "arguments": arguments}))
+    dag_file.with_suffix(".json").write_text(json.dumps({"dag_id": dag_id, "tasks": {"wait": arguments}}))
     try:
         with _failures() as failures:
             run = _load(dag_file).test()

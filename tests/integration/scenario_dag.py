@@ -1,4 +1,4 @@
-"""One DAG of one sensor, built from the JSON file beside it; the harness copies this file for each run."""
+"""One DAG of sensors, built from the JSON file beside it; the tests copy this file for each run."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSe
 
 _HERE = Path(__file__)
 _SPEC = json.loads(_HERE.with_suffix(".json").read_text())
-_ARGUMENTS = {"aws_conn_id": "snowball_test"} | _SPEC["arguments"]
-if "execution_timeout" in _ARGUMENTS:
-    _ARGUMENTS["execution_timeout"] = timedelta(seconds=_ARGUMENTS["execution_timeout"])
 
 
 with DAG(dag_id=_SPEC["dag_id"], schedule=None, start_date=datetime(2026, 1, 1)) as dag:
-    (ClusterJobsSensor if "cluster_id" in _ARGUMENTS else JobsSensor)(
-        task_id="wait",
-        retries=1,
-        retry_delay=timedelta(0),
-        **_ARGUMENTS,
-    )
+    for task_id, arguments in _SPEC["tasks"].items():
+        if "execution_timeout" in arguments:
+            arguments["execution_timeout"] = timedelta(seconds=arguments["execution_timeout"])
+        (ClusterJobsSensor if "cluster_id" in arguments else JobsSensor)(
+            task_id=task_id,
+            retries=1,
+            retry_delay=timedelta(0),
+            **{"aws_conn_id": "snowball_test"} | arguments,
+        )

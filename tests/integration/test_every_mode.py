@@ -2,246 +2,32 @@
 The scenario table: every mode ends alike for the same listings.
 
 Each row goes through Airflow's own runner against a real HTTP server, and is judged by what the
-database says: task state, try number, XCom, and the exception that the callbacks saw.
+database says: task state, try number, XCom, and the exception that the callbacks saw. What begins in a
+triggerer does so in a real one, in tests/system/test_every_mode.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.fakes.scripted_snowball import CLUSTER, Error, Listing, ScriptedSnowball, job, job_id
+from tests.fakes.scripted_snowball import CLUSTER, ScriptedSnowball
 from tests.integration.airflow_runner import MODES, run_sensor
-
-NEW = [job(1, "New")]
-HERE = [job(1, "WithCustomer")]
-THROTTLED = Error("ThrottlingException", "Rate exceeded")
-DOWN = Error("ServiceUnavailable", "try later", status=503)
-DENIED = Error("AccessDeniedException", "not authorized to perform: snowball:ListClusterJobs")
-EXPIRED = Error("ExpiredTokenException", "The security token included in the request is expired")
-GONE = Error("InvalidResourceException", "no such cluster")
-MANY = [job(number, "WithCustomer") for number in range(1, 250)]
-CANNOT = "Cannot list {listing}: "
-WHERE = " (region us-east-1, Airflow connection 'snowball_test')"
-#: The jobs and parts of an export, by their numbers.
-MAIN, PART, OTHER_PART = (job(number, "New", JobType="EXPORT", IsMaster=number == 1) for number in (1, 2, 3))
-
-
-@dataclass(frozen=True)
-class Kind:
-    """
-    A sensor, as it differs from the other one.
-
-    :param words: how its messages call what it waits for.
-    """
-
-    name: str
-    words: dict[str, str]
-
-
-CLUSTER_JOBS = Kind(
-    "ClusterJobsSensor",
-    {
-        "jobs": f"jobs of cluster {CLUSTER}",
-        "listing": f"the jobs of cluster {CLUSTER}",
-        "subject": f"cluster {CLUSTER}",
-        "operation": "ListClusterJobs",
-    },
-)
-JOBS = Kind(
-    "JobsSensor",
-    {
-        "jobs": "jobs",
-        "listing": f"job {job_id(1)}",
-        "subject": f"job {job_id(1)}",
-        "operation": "ListJobs",
-    },
-)
-
-
-@dataclass(frozen=True)
-class Row:
-    """
-    A scenario and its end.
-
-    :param reached: numbers of the jobs in the XCom.
-    :param error: class name and text of the exception, with the words of a Kind in braces; the text of
-        botocore's own is not repeated here.
-    :param polls: how many listings it takes.
-    :param only: the one kind of sensor that it is about.
-    :param described: what DescribeJob answers for jobs by their numbers; all others are New.
-    """
-
-    name: str
-    listings: list[Listing]
-    state: str = "failed"
-    arguments: dict[str, Any] = field(default_factory=dict)
-    cluster: str | Error = "Pending"
-    reached: list[int] | None = None
-    error: tuple[str, str] | None = None
-    try_number: int = 1
-    polls: int | None = None
-    only: Kind | None = None
-    described: dict[int, list[dict[str, Any]]] | Error | None = None
-
-    @property
-    def named(self) -> list[str]:
-        """The ids that a JobsSensor is given: of the jobs that are listed last, of the first if none is."""
-        for listing in reversed(self.listings):
-            if not isinstance(listing, Error | tuple):
-                return [each["JobId"] for each in listing] or [job_id(1)]
-        return [job_id(1)]
-
-
-def success(name: str, listings: list[Listing], reached: list[int], **more: Any) -> Row:
-    """Return a row that ends well."""
-    return Row(name, listings, "success", reached=reached, **more)
-
-
-ROWS = [
-    success("waits, then done", [NEW, HERE], [1], polls=2),
-    success("laggard on the last page of 250", [[*MANY, job(250, "New")], [*MANY, job(250, "WithCustomer")]],
-            list(range(1, 251)), polls=2),
-    success("passed the target between two polls", [NEW, [job(1, "InTransitToAWS")]], [1], polls=2),
-    success("empty, then filled", [[], HERE], [1], polls=2),
-    success("fewer than min_jobs, then enough", [HERE, [*HERE, job(2, "WithCustomer")]], [1, 2],
-            arguments={"min_jobs": 2}, polls=2, only=CLUSTER_JOBS),
-    success("a replacement node not listed yet", [HERE, [*HERE, job(2, "WithCustomer")]], [1, 2],
-            arguments={"job_ids": [job_id(1), job_id(2)]}, polls=2),
-    success("one device alone", [[*HERE, job(2, "New")]], [1], arguments={"job_ids": [job_id(1)]}, polls=1),
-    success("unknown state", [[job(1, "OnTheMoon")], HERE], [1], polls=2),
-    success("cancelled and ignored", [[*HERE, job(2, "Cancelled")]], [1, 2],
-            arguments={"ignore_cancelled": True}, polls=1),
-    success("throttled at a later poll", [NEW, THROTTLED, HERE], [1], polls=3),
-    success("server error at a later poll", [NEW, DOWN, HERE], [1], polls=3),
-    success("denied at a later poll", [NEW, DENIED, HERE], [1], polls=3),
-    success("token expired in the middle of a listing", [NEW, (MANY, Error(EXPIRED.code, on_page=2)), HERE], [1],
-            polls=3),
-    success("throttled first, with silent_fail", [THROTTLED, HERE], [1], arguments={"silent_fail": True}, polls=2),
-    success("describing the cluster is denied", [[], HERE], [1], cluster=DENIED, polls=2,
-            only=CLUSTER_JOBS),
-    Row("cancelled on page 2", [NEW, [*MANY, job(250, "Cancelled")]], polls=2, error=(
-        "SnowballTargetUnreachableError",
-        "1 of 250 {jobs} cannot reach WithCustomer: " f"{job_id(250)} Cancelled")),
-    Row("all cancelled and ignored", [[job(1, "Cancelled")]], arguments={"ignore_cancelled": True}, error=(
-        "SnowballTargetUnreachableError",
-        "Nothing left to wait for: all 1 {jobs} are Cancelled and ignored " f"({job_id(1)})")),
-    Row("cluster cancelled while empty", [[]], cluster="Cancelled", only=CLUSTER_JOBS, error=(
-        "SnowballTargetUnreachableError",
-        f"Cluster {CLUSTER} is Cancelled and will list no more jobs: "
-        "0 of 0 jobs at or past WithCustomer; 0 of at least 1 listed")),
-    Row("no such cluster", [GONE], polls=1, only=CLUSTER_JOBS, error=(
-        "SnowballPermanentError",
-        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster{WHERE}")),
-    Row("cluster gone at a later poll", [NEW, GONE], polls=2, only=CLUSTER_JOBS, error=(
-        "SnowballPermanentError",
-        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster{WHERE}")),
-    Row("denied at the first poll", [DENIED], polls=1, error=(
-        "SnowballPermanentError", f"{CANNOT}AccessDeniedException when calling {{operation}}: {DENIED.message}; "
-        f"allow the IAM action snowball:{{operation}}{WHERE}")),
-    Row("token expired at the first poll", [EXPIRED], polls=1, error=(
-        "SnowballPermanentError", f"{CANNOT}ExpiredTokenException when calling {{operation}}: {EXPIRED.message}; "
-        f"renew the session token{WHERE}")),
-    Row("throttled at the first poll of both tries", [THROTTLED], try_number=2, polls=2, error=("ClientError", "")),
-    success("throttled at the first poll of one try", [THROTTLED, HERE], [1], try_number=2, polls=2,
-            error=("ClientError", "")),
-    Row("timeout", [NEW], arguments={"timeout": 1}, error=(
-        "AirflowSensorTimeout",
-        f"Timed out after 1 second: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
-    Row("timeout with the last poll failing", [NEW, THROTTLED], arguments={"timeout": 2}, error=(
-        "AirflowSensorTimeout",
-        "Timed out after 2 seconds: the last poll of {subject} failed: "
-        "ThrottlingException when calling {operation}: Rate exceeded")),
-    Row("soft_fail and timeout", [NEW], "skipped", arguments={"timeout": 1, "soft_fail": True}),
-    Row("never_fail and timeout", [NEW], arguments={"timeout": 1, "never_fail": True}, error=(
-        "AirflowSensorTimeout",
-        f"Timed out after 1 second: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
-    Row("soft_fail and unreachable", [NEW, [job(1, "Cancelled")]], "skipped", arguments={"soft_fail": True}),
-    Row("never_fail and unreachable", [NEW, [job(1, "Cancelled")]], "skipped", arguments={"never_fail": True}),
-    Row("soft_fail and throttled first", [THROTTLED], arguments={"soft_fail": True}, try_number=2,
-        error=("ClientError", "")),
-    Row("never_fail and throttled first", [THROTTLED], "skipped", arguments={"never_fail": True}),
-    Row("silent_fail and unreachable", [NEW, [job(1, "Cancelled")]], arguments={"silent_fail": True}, error=(
-        "SnowballTargetUnreachableError",
-        "1 of 1 {jobs} cannot reach WithCustomer: " f"{job_id(1)} Cancelled")),
-    success("execution_timeout set", [NEW, HERE], [1], arguments={"execution_timeout": 600}, polls=2),
-    Row("rendered cluster id is wrong", [NEW], arguments={"cluster_id": "{{ 'CID1' }}"}, polls=0,
-        only=CLUSTER_JOBS, error=(
-        "SnowballPermanentError",
-        "cluster_id must be CID followed by a UUID, such as CID123e4567-e89b-12d3-a456-426655440000; got 'CID1'")),
-    Row("rendered job id is wrong", [NEW], arguments={"job_ids": ["{{ 'JID1' }}"]}, polls=0, error=(
-        "SnowballPermanentError",
-        "each of job_ids must be JID (or MID) followed by a UUID, "
-        "such as JID123e4567-e89b-12d3-a456-426655440000; got 'JID1'")),
-    Row("a job that does not exist", [NEW], arguments={"job_ids": [job_id(1), job_id(9)]}, described={}, polls=1,
-        only=JOBS, error=(
-        "SnowballPermanentError",
-        f"Job {job_id(9)} does not exist: InvalidResourceException when calling DescribeJob: "
-        f"no such job: {job_id(9)}{WHERE}")),
-    success("a job that exists without being listed", [[]], [1], described={1: HERE}, polls=1, only=JOBS),
-    success("describing a job is denied", [[], HERE], [1], described=DENIED, polls=2, only=JOBS),
-    success("the parts of an export are followed", [[MAIN], [MAIN], [MAIN | {"JobState": "InTransitToCustomer"}]],
-            [1, 2], arguments={"job_ids": [job_id(1)]}, described={1: [MAIN, PART | {"JobState": "WithCustomer"}]},
-            polls=1, only=JOBS),
-    success("a main job is no device", [[MAIN | {"JobState": "InProgress"}], [MAIN | {"JobState": "Complete"}]], [1],
-            arguments={"job_ids": [job_id(1)]}, described={1: [MAIN]}, polls=2, only=JOBS),
-    Row("a part was cancelled", [[MAIN]], described={
-        1: [MAIN, PART | {"JobState": "WithCustomer"}, OTHER_PART | {"JobState": "Cancelled"}]},
-        arguments={"job_ids": [job_id(1)]}, only=JOBS, error=(
-        "SnowballTargetUnreachableError", f"1 of 2 jobs cannot reach WithCustomer: {job_id(3)} Cancelled")),
-    success("denied to follow the parts", [[MAIN], [MAIN | {"JobState": "Complete"}]], [1], described=DENIED,
-            arguments={"job_ids": [job_id(1)]}, polls=2, only=JOBS),
-    success("throttled while following the parts", [[MAIN], HERE], [1], described=THROTTLED,
-            arguments={"job_ids": [job_id(1)], "silent_fail": True}, polls=2, only=JOBS),
-]  # fmt: skip
-
-
-CASES = [
-    pytest.param(kind, row, id=f"{kind.name}-{row.name}")
-    for kind in (CLUSTER_JOBS, JOBS)
-    for row in ROWS
-    if row.only in (None, kind)
-]
+from tests.integration.scenarios import CASES, DOWN, NEW, Kind, Row
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("kind", "row"), CASES)
+@pytest.mark.parametrize(("kind", "row"), CASES.values(), ids=CASES)
 def test_same_end_in_every_mode(
     kind: Kind, row: Row, mode: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    what: dict[str, Any] = {"cluster_id": CLUSTER} if kind is CLUSTER_JOBS else {"job_ids": row.named}
-    arguments = what | {"target_state": "WithCustomer", "poke_interval": 0.02}
-    with ScriptedSnowball(row.listings, cluster=row.cluster, jobs=_described(row)) as snowball:
+    with row.snowball() as snowball:
         monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
         # A wait that describes 249 jobs would wait for its turn for most of the time.
         monkeypatch.setenv("AIRFLOW__SNOWBALL__MAX_CALLS_PER_SECOND", "1000")
-        outcome = run_sensor(airflow_home, arguments | row.arguments | MODES[mode])
-    assert outcome.state == row.state
-    assert outcome.try_number == row.try_number
-    if row.reached is None:
-        assert outcome.xcom is None
-    else:
-        assert [entry["JobId"] for entry in outcome.xcom] == [job_id(number) for number in row.reached]
-        assert outcome.xcom[0]["CreationDate"] == "2016-11-30T03:12:04+00:00"
-    if row.error is None:
-        assert outcome.errors == []
-    else:
-        assert {name for name, _ in outcome.errors} == {row.error[0]}
-        assert row.error[1].format_map(kind.words) in ("", outcome.errors[-1][1])
-    if row.polls is not None:
-        assert snowball.polls == row.polls
-
-
-def _described(row: Row) -> dict[str, Sequence[dict[str, Any]]] | Error:
-    if isinstance(row.described, Error):
-        return row.described
-    if row.described is None:
-        return {job_id(number): [job(number, "New")] for number in range(1, 251)}
-    return {job_id(number): jobs for number, jobs in row.described.items()}
+        outcome = run_sensor(airflow_home, row.arguments_of(kind) | MODES[mode])
+    row.check(kind, outcome, snowball.polls)
 
 
 @pytest.mark.parametrize("mode", MODES)

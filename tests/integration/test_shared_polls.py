@@ -7,6 +7,7 @@ When polls are due, and who is served by which, is in tests/unit/test_shared_pol
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -97,6 +98,21 @@ async def test_a_crowd_shares_its_connections_and_leaves_nothing(fleet: FleetSer
     await until(lambda: polling_threads() == [])
     # Where no thread is left, nobody calls.
     assert fleet.counts()["calls"] == fleet.counts()["ListClusterJobs"]
+
+
+async def test_what_it_holds_does_not_keep_the_garbage_collector_busy(fleet: FleetServer) -> None:
+    async with running(wait_for(poke_interval=600.0)):
+        await until(lambda: fleet.counts()["ListClusterJobs"] == 1)
+        held = await asyncio.to_thread(objects)
+    await until(lambda: polling_threads() == [])
+    # What botocore reads to build a client is 26,000.
+    assert held - await asyncio.to_thread(objects) < 5_000
+
+
+def objects() -> int:
+    """Return how many objects Python's garbage collector looks at, while the event loop stands still."""
+    gc.collect()
+    return len(gc.get_objects())
 
 
 def _parameters() -> dict[str, Any]:

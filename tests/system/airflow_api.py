@@ -67,7 +67,7 @@ class AirflowApi:
         """Create a connection, as the form under Admin > Connections does."""
         self.post("/connections", {"connection_id": conn_id, "conn_type": conn_type, **fields})
 
-    def trigger(self, dag_id: str, conf: dict[str, Any], *, within: float = 90) -> str:
+    def trigger(self, dag_id: str, conf: dict[str, Any], *, within: float = 300) -> str:
         """
         Start a run of a DAG as soon as the DAG processor has found it, and return the run's id.
 

@@ -37,7 +37,7 @@ COMPONENTS = {
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-_READY_WITHIN = 180.0
+_READY_WITHIN = 300.0
 _STOPS_WITHIN = 20.0
 
 

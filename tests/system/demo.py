@@ -29,7 +29,7 @@ DEVICES = 5
 #: Devices arrive after three to four days and stay for ten: long enough to list them while they are there.
 SECONDS_A_DAY = 6
 TRIGGER = "airflow_provider_snowball.triggers.snowball.ClusterJobsTrigger"
-_ENDS_WITHIN = 170.0
+_ENDS_WITHIN = 600.0
 
 
 class Journey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -31,8 +32,10 @@ ROOT = Path(__file__).parents[2]
 HOME = re.compile(r"Starting Airflow, .*; its logs are in (\S+)\n")
 LOGIN = re.compile(r"Airflow +(\S+) user (\S+) password (\S+)\n")
 SNOWBALL = re.compile(r"Snowball +(\S+) ")
-#: Told in README.md.
-READY_WITHIN = 120.0
+#: README.md says a minute or two; a machine that does other things takes longer.
+READY_WITHIN = 360.0
+#: Seconds in which no task's state changes: the devices take less for each of their steps.
+STUCK_AFTER = 180.0
 #: Devices arrive within a quarter of a minute, and an import is complete after a minute or so.
 SECONDS_A_DAY = 3.0
 WAIT_FOR_LATE = re.compile(r"Cluster +(CID\S+), whose 5 devices are on their way, and (JID\S+) is held up\n")
@@ -119,7 +122,7 @@ def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
 
         assert api.get("/importErrors")["import_errors"] == []
         [run] = api.get(f"/dags/{DAG_ID}/dagRuns")["dag_runs"]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, run["dag_run_id"])}
             if tasks[WAIT]["state"] == "deferred":
@@ -156,23 +159,29 @@ def snowball_jobs(url: str) -> list[dict[str, Any]]:
 def examples_end_as_they_should(api: AirflowApi) -> None:
     """Trigger every example with the params that its form offers."""
     assert {each["dag_id"] for each in api.get("/dags")["dags"]} == EXAMPLES.keys()
-    runs = {dag_id: api.trigger(dag_id, {}) for dag_id in EXAMPLES}
-    deadline = time.monotonic() + 240
-    for dag_id, run_id in runs.items():
-        while True:
+    going = {dag_id: api.trigger(dag_id, {}) for dag_id in EXAMPLES}
+    seen: dict[tuple[str, str, int], str] = {}
+    stuck_at = math.inf
+    while going:
+        before = dict(seen)
+        for dag_id, run_id in list(going.items()):
             tasks = api.task_instances(dag_id, run_id)
+            seen |= {(dag_id, each["task_id"], each["map_index"]): each["state"] for each in tasks}
             state = api.run_state(dag_id, run_id)
-            assert state != "failed", {each["task_id"]: each["state"] for each in tasks}
+            assert state != "failed", seen
             left = [each for each in tasks if each["task_id"].endswith(EXAMPLES[dag_id])]
             if state == EXAMPLES[dag_id] or (left and {each["state"] for each in left} == {"deferred"}):
-                break
-            assert time.monotonic() < deadline, {each["task_id"]: each["state"] for each in tasks}
-            time.sleep(0.5)
+                del going[dag_id]
+        # However slow the machine is, something moves as long as nothing is stuck.
+        if seen != before:
+            stuck_at = time.monotonic() + STUCK_AFTER
+        assert time.monotonic() < stuck_at, {key: seen[key] for key in seen if key[0] in going}
+        time.sleep(0.5)
 
 
 def test_it_can_be_interrupted_while_it_starts(program: Program) -> None:
     [home] = map(Path, program.read_until(HOME))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(processes_of(home)) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.1)
