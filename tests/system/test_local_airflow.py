@@ -34,8 +34,9 @@ LOGIN = re.compile(r"Airflow +(\S+) user (\S+) password (\S+)\n")
 SNOWBALL = re.compile(r"Snowball +(\S+) ")
 #: README.md says a minute or two; a machine that does other things takes longer.
 READY_WITHIN = 360.0
-#: Seconds in which no task's state changes: the devices take less for each of their steps.
-STUCK_AFTER = 180.0
+#: Seconds in which no task's state changes: the devices take less for each of their steps, and a try that
+#: Airflow itself failed is followed by another after the examples' retry_delay of five minutes.
+STUCK_AFTER = 480.0
 #: Devices arrive within a quarter of a minute, and an import is complete after a minute or so.
 SECONDS_A_DAY = 3.0
 WAIT_FOR_LATE = re.compile(r"Cluster +(CID\S+), whose 5 devices are on their way, and (JID\S+) is held up\n")
@@ -130,7 +131,7 @@ def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
             assert time.monotonic() < deadline, tasks[WAIT]
             time.sleep(0.5)
         # It goes on for as long as one of its devices is on its way.
-        examples_end_as_they_should(api)
+        examples_end_as_they_should(api, home / "scheduler.log")
         tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, run["dag_run_id"])}
         assert tasks[WAIT]["state"] == "deferred"
         [listed] = [each for each in snowball_jobs(snowball) if each["job_id"] == late]
@@ -156,7 +157,7 @@ def snowball_jobs(url: str) -> list[dict[str, Any]]:
     return list(httpx.get(f"{url}/_snowball/jobs").json()["jobs"])
 
 
-def examples_end_as_they_should(api: AirflowApi) -> None:
+def examples_end_as_they_should(api: AirflowApi, scheduler_log: Path) -> None:
     """Trigger every example with the params that its form offers."""
     assert {each["dag_id"] for each in api.get("/dags")["dags"]} == EXAMPLES.keys()
     going = {dag_id: api.trigger(dag_id, {}) for dag_id in EXAMPLES}
@@ -168,15 +169,31 @@ def examples_end_as_they_should(api: AirflowApi) -> None:
             tasks = api.task_instances(dag_id, run_id)
             seen |= {(dag_id, each["task_id"], each["map_index"]): each["state"] for each in tasks}
             state = api.run_state(dag_id, run_id)
-            assert state != "failed", seen
+            assert state != "failed", what_went_wrong(api, going, scheduler_log)
             left = [each for each in tasks if each["task_id"].endswith(EXAMPLES[dag_id])]
             if state == EXAMPLES[dag_id] or (left and {each["state"] for each in left} == {"deferred"}):
                 del going[dag_id]
         # However slow the machine is, something moves as long as nothing is stuck.
         if seen != before:
             stuck_at = time.monotonic() + STUCK_AFTER
-        assert time.monotonic() < stuck_at, {key: seen[key] for key in seen if key[0] in going}
+        assert time.monotonic() < stuck_at, what_went_wrong(api, going, scheduler_log)
         time.sleep(0.5)
+
+
+def what_went_wrong(api: AirflowApi, going: dict[str, str], scheduler_log: Path) -> str:
+    """Return the tasks of some runs, the logs of tries that failed, and the scheduler's complaints."""
+    told: list[str] = []
+    for dag_id, run_id in going.items():
+        for each in api.task_instances(dag_id, run_id):
+            task_id, map_index, tries = each["task_id"], each["map_index"], each["try_number"]
+            told.append(f"{dag_id}.{task_id}[{map_index}]: {each['state']}, try {tries}")
+            if each["state"] in ("up_for_retry", "failed"):
+                told.append(api.log(dag_id, run_id, task_id, try_number=tries, map_index=map_index))
+    # Of a try that Airflow fails while it goes from the triggerer to a worker, only the scheduler speaks.
+    complaints = ("ERROR", "WARNING", "state attribute", "Executor")
+    lines = scheduler_log.read_text().splitlines()
+    told += [line for line in lines if any(each in line for each in complaints)][-50:]
+    return "\n".join(told)
 
 
 def test_it_can_be_interrupted_while_it_starts(program: Program) -> None:
