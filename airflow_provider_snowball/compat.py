@@ -97,6 +97,7 @@ __all__ = [
     "is_made_from_mapped",
     "mask_secret",
     "task_state_store",
+    "try_numbers",
     "xcom_of",
 ]
 
@@ -132,6 +133,20 @@ def first_poke_of_this_try(context: Context) -> datetime | None:
         map_index=ti.map_index,
         try_number=ti.try_number,
     )
+
+
+def try_numbers(context: Context, retries: int) -> tuple[int, int]:
+    """
+    Return the number of this try, and of the first one since the task began, or since it was cleared.
+
+    :param retries: of the task.
+    """
+    ti: Any = context.get("ti")
+    if ti is None:
+        # A sensor that somebody executes by hand.
+        return 1, 1
+    # Airflow adds the number of the tries before to max_tries where a task is cleared.
+    return int(ti.try_number), int(ti.max_tries) - retries + 1
 
 
 def task_state_store(context: Context) -> Any | None:

@@ -25,6 +25,7 @@ from airflow_provider_snowball.compat import (
     is_deferral_timeout,
     is_made_from_mapped,
     task_state_store,
+    try_numbers,
 )
 from airflow_provider_snowball.exceptions import (
     SnowballJobsOverdueError,
@@ -54,6 +55,10 @@ OnOverdue = Literal["warn", "fail"] | Callable[[Any], Any]
 _GRACE = timedelta(seconds=10)
 #: The key of a wait's memory in Airflow's task state store. It stays.
 _MEMORY = "snowball_wait"
+#: What of it is another try's too. Whether there ever was a listing is not: a retry shows what is wrong now.
+_KEPT_OVER_TRIES = ("started_at", "since ", "told ")
+#: How long after its deadline a wait is remembered: retries may have a delay of days.
+_KEPT_AFTER_DEADLINE = timedelta(days=30)
 _TRIGGERS = "airflow_provider_snowball.triggers.snowball"
 #: Those parameters of a wait that Airflow's sensors have, too.
 _AIRFLOWS_OWN = frozenset({"exponential_backoff", "max_wait", "poke_interval", "silent_fail", "timeout"})
@@ -74,8 +79,9 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     Wait until jobs are at or past a state.
 
     Task state, XCom, exception and message are the same in poke, reschedule and deferrable mode.
-    ``timeout`` counts from the start of each try. A subclass spells the parameters, and says which trigger
-    waits for its jobs. The AWS parameters are those of
+    ``timeout`` counts from the start of the first try on, over all that ``retries`` allow; from the start of
+    each with ``start_from_trigger``, and before Airflow 3.3, which cannot remember it. A subclass spells
+    the parameters, and says which trigger waits for its jobs. The AWS parameters are those of
     :class:`~airflow_provider_snowball.aws.AwsParameters`, all others those of Airflow's sensors.
 
     :param target_state: one of :class:`~airflow_provider_snowball.lifecycle.JobState` (templated).
@@ -84,8 +90,9 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     :param outage_timeout: how long a wait that once had a listing bears to have none (``timedelta`` or
         seconds). In reschedule mode it is known only from Airflow 3.3 on.
     :param max_days_in_state: days by state after which a job that is still waited for is overdue, counted
-        from when this wait first saw it there. Another try begins to count anew, and so does each poke in
-        reschedule mode before Airflow 3.3, and a triggerer's restart for states entered since the deferral.
+        from when this wait first saw it there. Before Airflow 3.3, another try begins to count anew, and so
+        does each poke in reschedule mode. A deferred wait whose job enters such a state goes to a worker and
+        back for a moment, so that a triggerer's restart does not count anew.
     :param on_overdue: "warn" logs a warning and counts ``snowball.jobs_overdue``, once for each job and
         state; "fail" fails the wait; a notifier, or any function of the context, is called besides the
         warning, with the texts as ``overdue_jobs`` in the context, and again at the next poll if it fails.
@@ -159,6 +166,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         try:
             wait = self._begin(context)
             poller = _Poller(self, context)
+            is_kept = False
             while True:
                 step = self._poll(wait, poller)
                 if not isinstance(step, Again):
@@ -168,9 +176,11 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 if step.new_client:
                     poller = _Poller(self, context)
                 if self.deferrable:
-                    self._defer(wait, step.delay)
-                if self.reschedule:
+                    self._defer(wait, step.delay, context)
+                if self.reschedule or step.keep or not is_kept:
                     self._remember(context, wait)
+                    is_kept = True
+                if self.reschedule:
                     next_poke = datetime.now(UTC) + timedelta(seconds=step.delay)
                     raise AirflowRescheduleException(next_poke)  # type: ignore[no-untyped-call]  # Airflow's own
                 time.sleep(step.delay)
@@ -201,11 +211,12 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         return self._end(step_of(event))
 
     def _go_on(self, context: Context, step: Again, memory: Mapping[str, str]) -> NoReturn:
-        """Tell of overdue jobs where the trigger could not, and hand the wait to another one."""
+        """Tell of overdue jobs where the trigger could not, and hand on what it knew to another one."""
         now = datetime.now(UTC)
         wait = Wait(self._config(), started_at=now, memory=memory)
-        self._on_overdue(wait, step, context)
-        self._defer(wait, step.delay)
+        if step.overdue:
+            self._on_overdue(wait, step, context)
+        self._defer(wait, step.delay, context)
 
     def _on_overdue(self, wait: Wait, step: Again, context: Context) -> None:
         from airflow_provider_snowball.triggers.metrics import count_notifier_error, count_overdue
@@ -248,15 +259,17 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         return self._end(step)
 
     def _begin(self, context: Context) -> Wait:
-        """Return the wait, with what an earlier poke of this try has remembered of it."""
+        """Return the wait, with what an earlier poke or an earlier try has remembered of it."""
         now = datetime.now(UTC)
         config = self._config()
+        memory = self._recall(context)
         first_poke = None if self.deferrable or not self.reschedule else first_poke_of_this_try(context)
-        if first_poke is None:
-            return Wait(config, started_at=now)
-        # Had the first poke failed, this try would not have been rescheduled.
-        known = {"started_at": first_poke.isoformat(), "listed_at": first_poke.isoformat()}
-        return Wait(config, started_at=now, memory=self._recall(context) or known)
+        if first_poke is not None:
+            # Had the first poke failed, this try would not have been rescheduled.
+            known = {"started_at": first_poke.isoformat(), "listed_at": first_poke.isoformat()}
+            memory = known | memory
+        this_try, first_try = try_numbers(context, self.retries or 0)
+        return Wait(config, started_at=now, memory=memory, retried=this_try > first_try)
 
     def _wait_arguments(self) -> dict[str, Any]:
         """Return the flat dict of keywords that says what is waited for, as rendered so far."""
@@ -316,41 +329,61 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         self.start_from_trigger = True
         return "mapped tasks, dag.test() and some versions of Airflow cannot begin in the triggerer"
 
-    def _defer(self, wait: Wait, delay: float) -> NoReturn:
+    def _defer(self, wait: Wait, delay: float, context: Context) -> NoReturn:
         from airflow_provider_snowball.triggers import snowball as triggers
 
+        # For another try: this one's trigger has it from here.
+        self._remember(context, wait)
         now = datetime.now(UTC)
+        # The delay may have been planned before a worker was free.
+        next_poll = min(now + timedelta(seconds=delay), max(wait.deadline, now))
         trigger = getattr(triggers, self.trigger_class)(
             **wait.config.arguments(),
             **self.aws_parameters,
             memory=wait.memory(),
-            next_poll=(now + timedelta(seconds=delay)).isoformat(),
+            next_poll=next_poll.isoformat(),
         )
         left = max(wait.deadline - now, timedelta(0))
         self.defer(trigger=trigger, method_name="execute_complete", timeout=left + BACKSTOP)
         raise AssertionError("defer() raises")
 
     def _recall(self, context: Context) -> dict[str, str]:
-        """Return what an earlier poke of this try remembered; empty before Airflow 3.3."""
+        """
+        Return what an earlier poke of this try remembered, or of an earlier try what outlives it.
+
+        Empty before Airflow 3.3.
+        """
         store = task_state_store(context)
         try:
             remembered = store.get(_MEMORY) if store is not None else None
         except Exception as error:
-            self.log.warning("What the wait has seen is not known to this poke: %s", error)
+            self.log.warning("What the wait has seen is not known to this try: %s", error)
             return {}
-        if not isinstance(remembered, dict) or remembered.get("try_number") != context["ti"].try_number:
+        if not isinstance(remembered, dict):
             return {}
-        return {key: value for key, value in remembered.items() if isinstance(value, str)}
+        memory = {key: value for key, value in remembered.items() if isinstance(value, str)}
+        this_try, first_try = try_numbers(context, self.retries or 0)
+        if remembered.get("try_number") == this_try:
+            return memory
+        # A task that was cleared is a new wait.
+        if remembered.get("first_try") != first_try:
+            return {}
+        return {key: value for key, value in memory.items() if key.startswith(_KEPT_OVER_TRIES)}
 
     def _remember(self, context: Context, wait: Wait) -> None:
-        """Keep what the next poke needs to know, where Airflow has a place for it (3.3 and later)."""
+        """Keep what the next poke or another try needs to know, where Airflow has a place for it (3.3 on)."""
+        wait.mark_kept()
         store = task_state_store(context)
         if store is None:
             return
+        this_try, first_try = try_numbers(context, self.retries or 0)
+        numbers = {"try_number": this_try, "first_try": first_try}
+        left = max(wait.deadline - datetime.now(UTC), timedelta(0))
         try:
-            store.set(_MEMORY, {"try_number": context["ti"].try_number, **wait.memory()})
+            # For longer than Airflow's default of 30 days.
+            store.set(_MEMORY, numbers | wait.memory(), retention=left + _KEPT_AFTER_DEADLINE)
         except Exception as error:
-            self.log.warning("What the wait has seen cannot be kept for its next poke: %s", error)
+            self.log.warning("What the wait has seen cannot be kept: %s", error)
 
     @overload
     def _end(self, step: Done) -> list[dict[str, Any]]: ...

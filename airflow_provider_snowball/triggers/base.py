@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_snowball.aws import AWS_PARAMETERS
 from airflow_provider_snowball.triggers.events import event_of, interim_event_of
-from airflow_provider_snowball.triggers.metrics import count_overdue, wait_began, wait_ended
+from airflow_provider_snowball.triggers.metrics import wait_began, wait_ended
 from airflow_provider_snowball.triggers.shared_polls import PollResult, SharedPolls, Subscription
 from airflow_provider_snowball.waiting.calls import Call, ErrorKind, RequestError
 from airflow_provider_snowball.waiting.config import BACKSTOP, WAIT_PARAMETERS, WaitConfig
@@ -152,10 +152,10 @@ class SnowballTrigger(BaseTrigger):
         region = polls.region_of(self._aws_parameters) if self.memory is None else None
         if not isinstance(step, Again):
             return event_of(step, region=region)
-        if step.overdue:
-            if wait.config.on_overdue == "notify":
-                return interim_event_of(step, memory=wait.memory(), region=region)
-            count_overdue(len(step.overdue))
+        if step.overdue or step.keep:
+            # Airflow keeps a trigger's arguments as they were when it began: a worker has to tell whoever is
+            # to be told, and to begin another trigger with what this one knows.
+            return interim_event_of(step, memory=wait.memory(), region=region)
         # The last poll is exactly at the deadline.
         subscription.again_after(step.delay, exactly=step.delay >= _left(wait))
         return None

@@ -35,7 +35,9 @@ def event_of(step: Done | Fail, *, region: str | None = None) -> dict[str, Any]:
 
 def interim_event_of(step: Again, *, memory: Mapping[str, str], region: str | None = None) -> dict[str, Any]:
     """
-    Return the payload with which a wait that goes on asks its task to tell somebody of overdue jobs.
+    Return the payload with which a wait that goes on asks its task to begin another trigger with its memory.
+
+    Before that, the task tells somebody of overdue jobs, if there are any.
 
     :param memory: what the wait knows, for the trigger that goes on with it.
     :param region: as for :func:`event_of`.

@@ -51,6 +51,10 @@ DESCRIBE_EVERY = timedelta(hours=1)
 
 #: What a poll that fails may take, besides the delay before it.
 _HANGING = timedelta(minutes=10)
+#: How much of an outage may be forgotten, as a part of what the wait bears.
+_FORGOTTEN = 1 / 8
+#: An outage of this many seconds is no hiccup.
+_LONG_OUTAGE = 3600.0
 #: The fewest nodes of a cluster (AWS Snowball Edge developer guide, "Clustering overview").
 _FEWEST_NODES = 3
 
@@ -92,11 +96,14 @@ class Again:
     Poll again after ``delay`` seconds, with a client built anew if ``new_client``.
 
     :param overdue: jobs that somebody is to be told of; :meth:`Wait.mark_told` once that is done.
+    :param keep: whether the wait would be another without what it knows since :meth:`Wait.mark_kept`: an
+        alarm or the end of an outage would come late, or never, if this process ended now.
     """
 
     delay: float
     new_client: bool = False
     overdue: tuple[Overdue, ...] = ()
+    keep: bool = False
 
 
 Step = Done | Fail | Again
@@ -107,6 +114,8 @@ class Standing(Enum):
 
     #: It has had no listing: what is wrong may always have been.
     UNPROVEN = "unproven"
+    #: Nor has this one, but an earlier try got so far that Airflow tries again.
+    RETRIED = "retried"
     #: It has had none that it knows of, and bears that for a while.
     PATIENT = "patient"
     #: It has had one: what is wrong was right before.
@@ -129,11 +138,11 @@ _END, _RAISE, _BEAR = Reaction.END, Reaction.RAISE, Reaction.BEAR
 REACTIONS: Mapping[ErrorKind, Mapping[Standing, Reaction]] = {
     kind: dict(zip(Standing, row, strict=True))
     for kind, row in {
-        #                     UNPROVEN  PATIENT  PROVEN
-        ErrorKind.NOT_FOUND: (_END, _END, _END),
-        ErrorKind.BAD_INPUT: (_END, _END, _END),
-        ErrorKind.DENIED: (_END, _BEAR, _BEAR),
-        ErrorKind.TRANSIENT: (_RAISE, _BEAR, _BEAR),
+        #                     UNPROVEN RETRIED  PATIENT  PROVEN
+        ErrorKind.NOT_FOUND: (_END, _END, _END, _END),
+        ErrorKind.BAD_INPUT: (_END, _END, _END, _END),
+        ErrorKind.DENIED: (_END, _RAISE, _BEAR, _BEAR),
+        ErrorKind.TRANSIENT: (_RAISE, _RAISE, _BEAR, _BEAR),
     }.items()
 }
 
@@ -153,6 +162,7 @@ class Wait:
     :param started_at: when the wait began (aware), for one that remembers nothing.
     :param memory: what :meth:`memory` returned in another process, or a part of it.
     :param patience: seconds for which errors are borne by a wait that knows of no listing.
+    :param retried: whether an earlier try of the same wait has failed, for a reason that may not come again.
     """
 
     __slots__ = (
@@ -161,9 +171,12 @@ class Wait:
         "_failed_at",
         "_failing_since",
         "_found",
+        "_kept_alarms",
+        "_kept_outage",
         "_lines",
         "_listed_at",
         "_patience",
+        "_retried",
         "_time_in_state",
         "config",
         "started_at",
@@ -176,6 +189,7 @@ class Wait:
         started_at: datetime,
         memory: Mapping[str, str] | None = None,
         patience: float = 0.0,
+        retried: bool = False,
     ) -> None:
         known = memory or {}
 
@@ -190,6 +204,7 @@ class Wait:
         self._described_at = time_of("described_at")
         self._description_denied_at = time_of("description_denied_at")
         self._patience = patience
+        self._retried = retried
         #: Jobs that are not listed, as they were described last, with their parts, by id.
         self._found: dict[str, _Description] = {
             name.removeprefix(_FOUND): json.loads(value)
@@ -198,6 +213,7 @@ class Wait:
         }
         self._time_in_state = TimeInState(config.max_days_in_state, memory)
         self._lines = LogLines()
+        self.mark_kept()
 
     def memory(self) -> dict[str, str]:
         """
@@ -216,6 +232,14 @@ class Wait:
         known = {name: time.isoformat() for name, time in times.items() if time is not None}
         found = {f"{_FOUND}{job_id}": json.dumps(each) for job_id, each in self._found.items()}
         return known | found | self._time_in_state.memory()
+
+    def mark_kept(self) -> None:
+        """Note that :meth:`memory` is kept where it outlives this process."""
+        self._kept_alarms = self._time_in_state.alarms()
+        #: Seconds of the present outage that are known there.
+        self._kept_outage = 0.0
+        if self._failing_since is not None and self._failed_at is not None:
+            self._kept_outage = (self._failed_at - self._failing_since).total_seconds()
 
     @property
     def deadline(self) -> datetime:
@@ -282,7 +306,12 @@ class Wait:
             self._lines.add(text, logging.WARNING)
             if self.config.on_overdue == "warn":
                 self.mark_told(overdue, now)
-        return Again(self.config.delay(self.started_at, now), overdue=overdue)
+        alarms = self._time_in_state.alarms()
+        # An outage that is over must not be taken for the beginning of the next one either.
+        keep = not alarms <= self._kept_alarms or self._kept_outage > 0
+        # A job may come back to a state.
+        self._kept_alarms &= alarms
+        return Again(self.config.delay(self.started_at, now), overdue=overdue, keep=keep)
 
     def _follow_main_jobs(self, jobs: Sequence[_Entry]) -> Generator[Call, Any, _Parts]:
         """Return the job parts of each main job waited for by id: a listing does not say whose they are."""
@@ -362,6 +391,7 @@ class Wait:
             lasted = format_duration(max((now - self._failing_since).total_seconds(), 0.0))
             self._lines.add(f"{capitalized(self.config.subject)} is listed again after {lasted}")
             self._lines.forget("error")
+            self._lines.forget("outage")
         self._listed_at = now
         self._failing_since = self._failed_at = None
 
@@ -432,8 +462,30 @@ class Wait:
         if now >= self.deadline:
             return self._timed_out(f"the last poll of {self.config.subject} failed: {error}")
         self._lines.say("error", f"{what}, will poll again: {error}", logging.WARNING)
-        delay = self.config.delay(self.started_at, now)
-        return Again(delay, new_client=error.kind is ErrorKind.DENIED)
+        if failing >= _LONG_OUTAGE:
+            self._warn_of_outage()
+        return Again(
+            self.config.delay(self.started_at, now),
+            new_client=error.kind is ErrorKind.DENIED,
+            keep=self._outage_is_to_be_kept(standing, failing),
+        )
+
+    def _warn_of_outage(self) -> None:
+        bears = "the wait goes on (silent_fail)"
+        if not self.config.silent_fail:
+            bears = f"the wait fails after {format_duration(self.config.outage_timeout)} (outage_timeout)"
+        self._lines.say(
+            "outage",
+            f"No listing of {self.config.listed} for {format_duration(_LONG_OUTAGE)}; {bears}",
+            logging.WARNING,
+        )
+
+    def _outage_is_to_be_kept(self, standing: Standing, failing: float) -> bool:
+        """Tell whether an outage that would count anew has become a good part of what the wait bears."""
+        if standing is not Standing.PROVEN or self.config.silent_fail:
+            return False
+        new = failing - self._kept_outage
+        return new > 0 and new >= self.config.outage_timeout * _FORGOTTEN
 
     def _fail_at(self, now: datetime) -> float:
         """Note a failed poll; return the seconds of this outage, but for time in which nobody asked."""
@@ -448,7 +500,9 @@ class Wait:
     def _standing(self, failing: float) -> Standing:
         if self._listed_at is not None:
             return Standing.PROVEN
-        return Standing.PATIENT if failing < self._patience else Standing.UNPROVEN
+        if failing < self._patience:
+            return Standing.PATIENT
+        return Standing.RETRIED if self._retried else Standing.UNPROVEN
 
     def _outage(self, lasted: float, error: RequestError, named: str = "") -> Fail:
         return Fail(

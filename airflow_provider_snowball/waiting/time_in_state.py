@@ -75,6 +75,17 @@ class TimeInState:
         self._since = {key: self._since.get(key, now) for key in present}
         self._told = {key: self._told[key] for key in present if key in self._told}
 
+    def alarms(self) -> frozenset[tuple[str, str, str]]:
+        """Return what alarms hang on: that a job is in a state with a limit, and that somebody was told."""
+        if not self._max_days:
+            return frozenset()
+        return frozenset(
+            (name, job_id, state)
+            for name, times in self._by_name().items()
+            for job_id, state in times
+            if state in self._max_days
+        )
+
     def describe(self, now: datetime) -> str:
         """Name each job that has been in its state for a while: ``JID… WithAWS for 2 days``."""
         return and_more(

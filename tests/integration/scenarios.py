@@ -185,6 +185,9 @@ ROWS = [
         in_triggerer=BORNE | {"try_number": 1}),
     success("throttled at the first poll of one try", [THROTTLED, HERE], [1], try_number=2, polls=2,
             error=("ClientError", ""), in_triggerer={"try_number": 1, "error": None}),
+    # Had it always been wrong, the first try would have ended for it.
+    Row("throttled at the first poll of one try and denied at that of the next", [THROTTLED, DENIED], try_number=2,
+        polls=2, error=("ClientError", ""), in_triggerer=BORNE | {"try_number": 1}),
     Row("timeout", [NEW], arguments={"timeout": 1}, error=(
         "AirflowSensorTimeout",
         f"Timed out after 1 second: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),

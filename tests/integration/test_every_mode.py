@@ -11,8 +11,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from airflow import __version__ as airflow_version
+from packaging.version import Version
 
-from tests.fakes.scripted_snowball import CLUSTER, ScriptedSnowball
+from tests.fakes.scripted_snowball import CLUSTER, Listing, ScriptedSnowball
+from tests.fakes.sensor_clock import sensor_clock
 from tests.integration.airflow_runner import MODES, run_sensor
 from tests.integration.scenarios import CASES, DOWN, NEW, Kind, Row
 
@@ -58,3 +61,29 @@ def test_an_outage_may_be_retried(mode: str, airflow_home: Path, monkeypatch: py
         f"No listing of the jobs of cluster {CLUSTER} for 0.2 seconds (outage_timeout); last error: "
         "ServiceUnavailable when calling ListClusterJobs: try later"
     )
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.xfail(
+    Version(airflow_version) < Version("3.3"),
+    reason="before 3.3, Airflow has no place where a try can leave anything for the next",
+    strict=True,
+)
+def test_timeout_counts_over_all_tries(
+    mode: str, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = 3600.0
+    # Three hours that end in an outage, and what is left of the five.
+    listings: list[Listing] = [NEW, DOWN, DOWN, DOWN, NEW]
+    with ScriptedSnowball(listings) as snowball, sensor_clock():
+        monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
+        outcome = run_sensor(
+            airflow_home,
+            {"cluster_id": CLUSTER, "poke_interval": hour, "outage_timeout": 2 * hour, "timeout": 5 * hour}
+            | MODES[mode],
+        )
+    assert outcome.state == "failed"
+    assert outcome.try_number == 2
+    assert [name for name, _ in outcome.errors] == ["SnowballOutageError", "AirflowSensorTimeout"]
+    assert outcome.errors[1][1].startswith("Timed out after 5 hours: ")
+    assert snowball.polls == 4 + 3

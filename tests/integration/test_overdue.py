@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +11,20 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
 from tests.fakes.fleet_server import connection
 from tests.fakes.json_server import JsonServer
-from tests.fakes.scripted_snowball import job, job_id
+from tests.fakes.scripted_snowball import CLUSTER, ScriptedSnowball, job, job_id
 from tests.integration.airflow_runner import Run, run_dag
 
+try:
+    from airflow.sdk.exceptions import TaskDeferred
+except ImportError:  # before 3.2
+    from airflow.exceptions import TaskDeferred  # type: ignore[assignment, no-redef, unused-ignore]  # the same class
+
 MODES = ["poke", "deferrable"]
+NEW, WAY, HERE = (job(1, state) for state in ("New", "InTransitToCustomer", "WithCustomer"))
 
 
 class Arriving(JsonServer):
@@ -67,3 +77,54 @@ class TestOverdue:
     def test_one_that_fails_is_told_at_the_next_poll(self, mode: str, overdue: tuple[Run, list[str]]) -> None:
         assert len(self.told("break_off", mode, overdue)) >= 2
         assert len(self.told("break_off_once", mode, overdue)) == 2
+
+
+class TestTriggererThatIsRestarted:
+    """A trigger knows what it was stored with; all else has to go to a worker."""
+
+    def defer(self, run: Any) -> dict[str, Any]:
+        """Return the arguments of the trigger that a worker's run leaves behind, as Airflow stores them."""
+        with pytest.raises(TaskDeferred) as deferred:
+            run()
+        stored: dict[str, Any] = json.loads(json.dumps(deferred.value.trigger.serialize()[1]))
+        return stored
+
+    def event(self, stored: dict[str, Any]) -> dict[str, Any]:
+        async def run() -> list[dict[str, Any]]:
+            trigger = ClusterJobsTrigger(**stored | {"next_poll": None})
+            return [event.payload async for event in trigger.run()]
+
+        [event] = asyncio.run(run())
+        return json.loads(json.dumps(event))  # type: ignore[no-any-return]  # JSON
+
+    def test_it_remembers_when_a_device_left(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        told: list[list[str]] = []
+        with ScriptedSnowball([[NEW], [NEW], [WAY], [WAY], [WAY], [HERE]]) as snowball:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", snowball.connection())
+            task = ClusterJobsSensor(
+                task_id="wait",
+                cluster_id=CLUSTER,
+                target_state="WithCustomer",
+                poke_interval=0.01,
+                max_days_in_state={"InTransitToCustomer": 1e-9},
+                on_overdue=lambda context: told.append(context["overdue_jobs"]),
+                deferrable=True,
+            )
+            stored = self.defer(lambda: task.execute({}))
+            assert not [name for name in stored["memory"] if "InTransitToCustomer" in name]
+            event = self.event(stored)
+            assert (event["status"], event["overdue"]) == ("waiting", [])
+            assert snowball.polls == 3
+            stored = self.defer(lambda: task.execute_complete({}, event))
+            since = stored["memory"][f"since {job_id(1)} InTransitToCustomer"]
+            # From here on it is in each triggerer's arguments.
+            event = self.event(stored)
+            assert [each["job_id"] for each in event["overdue"]] == [job_id(1)]
+            assert told == []
+            stored = self.defer(lambda: task.execute_complete({}, event))
+            assert [len(jobs) for jobs in told] == [1]
+            assert stored["memory"][f"since {job_id(1)} InTransitToCustomer"] == since
+            assert f"told {job_id(1)} InTransitToCustomer" in stored["memory"]
+            event = self.event(stored)
+            assert event["status"] == "done"
+            assert task.execute_complete({}, event)[0]["JobId"] == job_id(1)

@@ -193,11 +193,13 @@ class ReferenceWait:
     A wait in one process that forgets nothing.
 
     :param patience: seconds for which one that began in the triggerer bears errors before its first success.
+    :param retried: whether an earlier try has failed.
     """
 
-    def __init__(self, asked: Asked, patience: float = 0.0) -> None:
+    def __init__(self, asked: Asked, patience: float = 0.0, *, retried: bool = False) -> None:
         self.asked = asked
         self.patience = patience
+        self.retried = retried
         self.ever_listed = False
         #: Seconds of the present outage in which somebody asked; None if there is none.
         self.outage: float | None = None
@@ -288,7 +290,7 @@ class ReferenceWait:
         if trouble.kind in ("not found", "bad input"):
             return Verdict("permanent", says=(trouble.words,))
         if not self.ever_listed and self.outage >= self.patience:
-            if trouble.kind == "denied":
+            if trouble.kind == "denied" and not self.retried:
                 return Verdict("permanent", says=(trouble.words,))
             if not self.asked.silent_fail:
                 return Verdict("outage" if self.patience else "transient", says=(trouble.words,))

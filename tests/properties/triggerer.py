@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_snowball.triggers import base, shared_polls
-from airflow_provider_snowball.triggers.events import step_of
+from airflow_provider_snowball.triggers.events import interim_of, step_of
 from airflow_provider_snowball.triggers.shared_polls import SharedPolls
 from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger, JobsTrigger
 from airflow_provider_snowball.waiting.calls import Call, RequestError
@@ -92,11 +92,19 @@ async def _play(history: History, mode: str, ask: Ask, polls: int) -> tuple[Step
 
     shared_polls._OF_LOOPS[asyncio.get_running_loop()] = SharedPolls(make_client=make)
     kind = ClusterJobsTrigger if history.asked.of_cluster else JobsTrigger
-    trigger = kind(**config.arguments(), **AWS, **handed_over)
-    trigger.task_instance = None
-    event = await _first(_event_of(trigger), client.enough)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-    return None if event is None else step_of(event), times
+    while True:
+        trigger = kind(**config.arguments(), **AWS, **handed_over)
+        trigger.task_instance = None
+        event = await _first(_event_of(trigger), client.enough)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        if event is None:
+            return None, times
+        if (interim := interim_of(event)) is None:
+            return step_of(event), times
+        # What a worker does then, at once.
+        goes_on, memory = interim
+        next_poll = _date() + timedelta(seconds=goes_on.delay)
+        handed_over = {"memory": memory, "next_poll": next_poll.isoformat()}
 
 
 def _on_worker(config: WaitConfig, history: History, ask: Ask) -> tuple[Step, dict[str, str]]:

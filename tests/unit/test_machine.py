@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -58,6 +58,7 @@ def error(kind: ErrorKind, words: str = "its words") -> RequestError:
 GONE = error(ErrorKind.NOT_FOUND)
 BAD = error(ErrorKind.BAD_INPUT)
 DENIED = error(ErrorKind.DENIED)
+STATES = ["New", "Pending", "PreparingAppliance", "PreparingShipment", "InTransitToCustomer"]
 DOWN = error(ErrorKind.TRANSIENT)
 
 
@@ -119,6 +120,7 @@ def travel(
     begin: float = 0.0,
     memory: dict[str, str] | None = None,
     patience: float = 0.0,
+    retried: bool = False,
     reply_takes: float = 0.0,
     remember: Callable[[Wait], dict[str, str]] | None = None,
 ) -> Journey:
@@ -129,13 +131,16 @@ def travel(
     :param polls: stop after so many.
     :param begin: seconds after the start at which the first poll is.
     :param memory: what the wait knows at first.
+    :param retried: whether an earlier try has failed.
     :param reply_takes: seconds that pass in each call.
     :param remember: what is left of a wait when every poll is a process of its own.
     """
     clock = Clock()
     clock.move(begin)
     journey = Journey()
-    waits = [Wait(asked_for, started_at=START, memory=memory, patience=patience) for _ in range(2)]
+    waits = [
+        Wait(asked_for, started_at=START, memory=memory, patience=patience, retried=retried) for _ in range(2)
+    ]
     with asyncio.Runner() as runner:
         for number in range(polls):
             journey.polls.append(clock.elapsed)
@@ -256,15 +261,19 @@ def outage(last_error: str = "its words", limit: str = "2 days", named: str = " 
 #: What a wait does about an error. Typed here anew: by kind, for each standing.
 REACTION_OF = {
     ("not found", "unproven"): "end",
+    ("not found", "retried"): "end",
     ("not found", "patient"): "end",
     ("not found", "proven"): "end",
     ("bad input", "unproven"): "end",
+    ("bad input", "retried"): "end",
     ("bad input", "patient"): "end",
     ("bad input", "proven"): "end",
     ("denied", "unproven"): "end",
+    ("denied", "retried"): "raise",
     ("denied", "patient"): "bear",
     ("denied", "proven"): "bear",
     ("transient", "unproven"): "raise",
+    ("transient", "retried"): "raise",
     ("transient", "patient"): "bear",
     ("transient", "proven"): "bear",
 }
@@ -286,6 +295,7 @@ class TestReactions:
     ) -> None:
         by_standing: dict[Standing, dict[str, Any]] = {
             Standing.UNPROVEN: {},
+            Standing.RETRIED: {"retried": True},
             Standing.PATIENT: {"patience": HOUR},
             Standing.PROVEN: {"memory": LISTED},
         }
@@ -445,6 +455,130 @@ class TestOutage:
         journey = travel(config(poke_interval=HOUR), [DOWN], begin=47 * HOUR, memory=failing)
         assert journey.polls == [47 * HOUR, 48 * HOUR]
         assert journey.end == outage()
+
+
+class Triggerers:
+    """
+    Waits in triggerers that end after so many polls each, and keep nothing but what a worker was given.
+
+    :param polls: of each triggerer.
+    """
+
+    def __init__(self, asked_for: WaitConfig, *, polls: int) -> None:
+        self._asked_for, self._polls = asked_for, polls
+        self.clock = Clock()
+        #: When a worker was needed, in days, and of what it had to tell.
+        self.workers: list[tuple[float, tuple[str, ...]]] = []
+
+    def play(self, listing: Callable[[float], Any], polls: int) -> Step:
+        # A worker polls first, and hands all over.
+        wait, is_worker, left = Wait(self._asked_for, started_at=START), True, self._polls
+        for _ in range(polls):
+            step = drive(wait.judge(listing(self.clock.elapsed / DAY), self.clock), lambda _: {})
+            if not isinstance(step, Again):
+                return step
+            left -= 1
+            if is_worker or step.keep or step.overdue:
+                if not is_worker:
+                    told = tuple(f"{each.job_id[-1]} {each.state}" for each in step.overdue)
+                    self.workers.append((self.clock.elapsed / DAY, told))
+                    wait.mark_told(step.overdue, self.clock())
+                is_worker, kept, left = False, everything(wait), self._polls
+                wait = Wait(self._asked_for, started_at=START, memory=kept)
+            elif left <= 0:
+                wait, left = Wait(self._asked_for, started_at=START, memory=kept), self._polls
+            self.clock.move(step.delay)
+        return step
+
+
+class TestKeeping:
+    """What a triggerer's restart must not make a wait forget goes to a worker, and nothing else does."""
+
+    LIMITED: ClassVar[dict[str, Any]] = {
+        "max_days_in_state": {"InTransitToCustomer": 10},
+        "poke_interval": DAY,
+    }
+
+    def test_an_alarm_outlives_triggerers_that_live_for_less_than_its_days(self) -> None:
+        """They are restarted daily; the device leaves on day 3."""
+        asked_for = config(**self.LIMITED, on_overdue="notify")
+        triggerers = Triggerers(asked_for, polls=1)
+        triggerers.play(lambda day: [job(1, "New" if day < 3 else "InTransitToCustomer")], polls=30)
+        assert triggerers.workers == [(3, ()), (13, ("1 InTransitToCustomer",))]
+
+    def test_one_that_fails_the_wait_does_so_too(self) -> None:
+        asked_for = config(**self.LIMITED, on_overdue="fail")
+        end = Triggerers(asked_for, polls=1).play(
+            lambda day: [job(1, "New" if day < 3 else "InTransitToCustomer")], polls=30
+        )
+        assert isinstance(end, Fail)
+        assert end.kind is FailKind.OVERDUE
+
+    def test_a_worker_is_needed_for_what_is_new_only(self) -> None:
+        triggerers = Triggerers(config(**self.LIMITED), polls=1000)
+        states = {4: "InTransitToCustomer", 6: "PreparingShipment", 8: "InTransitToCustomer"}
+
+        def listing(day: float) -> Any:
+            state = next((states[at] for at in sorted(states, reverse=True) if at <= day), "New")
+            return [job(1, state), job(2, "InTransitToCustomer")]
+
+        triggerers.play(listing, polls=25)
+        # The second has been there since the worker's own poll. A job that comes back begins anew.
+        assert triggerers.workers == [
+            (4, ()),
+            (8, ()),
+            (10, ("2 InTransitToCustomer",)),
+            (18, ("1 InTransitToCustomer",)),
+        ]
+
+    def test_without_a_limit_nothing_is(self) -> None:
+        triggerers = Triggerers(config(poke_interval=DAY), polls=1)
+        triggerers.play(lambda day: [job(1, STATES[int(day) % len(STATES)])], polls=80)
+        assert triggerers.workers == []
+
+    def test_an_outage_outlives_triggerers(self) -> None:
+        asked_for = config(poke_interval=HOUR, outage_timeout=8 * DAY)
+        for polls in (30, 1000):
+            triggerers = Triggerers(asked_for, polls=polls)
+            end = triggerers.play(lambda day: NEW if day < 1 else DOWN, polls=1000)
+            assert end == outage(limit="8 days")
+        assert triggerers.workers == [(day, ()) for day in range(2, 9)]
+
+    def test_a_restart_forgets_an_eighth_of_it_at_most(self) -> None:
+        asked_for = config(poke_interval=HOUR, outage_timeout=8 * DAY)
+        triggerers = Triggerers(asked_for, polls=23)
+        # Of triggerers that never get that far, each begins where the last one did.
+        assert isinstance(triggerers.play(lambda day: NEW if day < 1 else DOWN, polls=1000), Again)
+        triggerers = Triggerers(asked_for, polls=26)
+        end = triggerers.play(lambda day: NEW if day < 1 else DOWN, polls=1000)
+        assert end == outage(limit="8 days")
+
+    def test_one_that_is_over_is_forgotten(self) -> None:
+        """Or the next one would begin with its days."""
+        asked_for = config(poke_interval=HOUR, outage_timeout=8 * DAY)
+        triggerers = Triggerers(asked_for, polls=1000)
+        triggerers.play(lambda day: DOWN if 1 <= day < 3.5 or day > 20 else NEW, polls=24 * 20 + 7)
+        assert triggerers.workers == [(2, ()), (3, ()), (3.5, ())]
+
+    @pytest.mark.parametrize("more", [{"silent_fail": True}, {"outage_timeout": 80 * DAY}], ids=str)
+    def test_one_that_ends_no_wait_needs_nobody(self, more: dict[str, Any]) -> None:
+        triggerers = Triggerers(config(poke_interval=HOUR, **more), polls=100)
+        triggerers.play(lambda day: NEW if day < 1 else DOWN, polls=24 * 9)
+        assert triggerers.workers == []
+
+    def test_one_that_never_had_a_listing_is_not_kept(self) -> None:
+        """Who began in the triggerer bears an hour; with a memory, it would bear nothing."""
+        journey = travel(config(outage_timeout=60.0), [DOWN], patience=HOUR, polls=4)
+        assert [step.keep for step in journey.steps if isinstance(step, Again)] == [False] * 4
+
+    def test_what_is_kept_need_not_be_kept_again(self) -> None:
+        wait = Wait(config(**self.LIMITED), started_at=START)
+        way = [job(1, "InTransitToCustomer")]
+        clock = Clock()
+        steps = [drive(wait.judge(listing, clock), ask_nothing) for listing in (NEW, way, way)]
+        wait.mark_kept()
+        steps.append(drive(wait.judge(way, clock), ask_nothing))
+        assert [step.keep for step in steps if isinstance(step, Again)] == [False, True, True, False]
 
 
 class TestAway:
@@ -762,6 +896,19 @@ class TestLogLines:
             (900, WARNING, f"Cannot list the jobs of cluster {CLUSTER}, will poll again: its words"),
             (3600, INFO, f"Cluster {CLUSTER} is listed again after 45 minutes"),
         ]
+
+    def test_an_outage_of_an_hour_is_said_with_its_end(self) -> None:
+        journey = travel(ONE_JOB, [NEW, *[DOWN] * 9, NEW, *[DOWN] * 5, NEW], polls=17)
+        warnings = [(at, text) for at, level, text in journey.lines if level == WARNING]
+        long = (
+            f"No listing of the jobs of cluster {CLUSTER} for 1 hour; the wait fails after 2 days "
+            "(outage_timeout)"
+        )
+        assert [(at, text) for at, text in warnings if "No listing" in text] == [(4500, long), (13500, long)]
+
+    def test_so_is_one_that_ends_no_wait(self) -> None:
+        journey = travel(config(silent_fail=True), [NEW, DOWN], polls=7)
+        assert journey.lines[-1][2].endswith("for 1 hour; the wait goes on (silent_fail)")
 
     def test_a_second_outage_is_said_though_its_words_are_the_same(self) -> None:
         journey = travel(ONE_JOB, [NEW, DOWN, NEW, DOWN, NEW], polls=5)

@@ -331,6 +331,8 @@ class TaskInstance:
 
     def __init__(self, try_number: int = 1, first_poke: datetime | None = None) -> None:
         self.try_number = try_number
+        #: Of a task without retries that was cleared before each of its tries.
+        self.max_tries = try_number - 1
         self.pushed: list[str] = []
         self._first_poke = first_poke
 
@@ -367,11 +369,11 @@ class TestStoredInterimEvents:
         told: list[list[str]] = []
         ti = TaskInstance()
         memory = self.resume(name, lambda context: told.append(context["overdue_jobs"]), ti)
-        assert told == [[f"{job_id(1)} in New for 11 days (at most 10)"]]
+        assert told == ([[f"{job_id(1)} in New for 11 days (at most 10)"]] if event["overdue"] else [])
         new = {f"told {each['job_id']} {each['state']}" for each in event["overdue"]}
         assert {key: memory[key] for key in memory if key not in new} == event["memory"]
         assert new <= memory.keys()
-        assert ti.pushed == [console_url(event["region"])]
+        assert ti.pushed == ([console_url(event["region"])] if "region" in event else [])
 
     def test_if_nobody_was_told_it_is_not_remembered(self, name: str) -> None:
         def fail(context: Any) -> None:
@@ -407,7 +409,8 @@ class Store:
     def get(self, key: str) -> Any:
         return self.states.get(key)
 
-    def set(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any, *, retention: timedelta) -> None:
+        assert retention >= timedelta(days=30)
         self.states[key] = through_json(value)
 
 
@@ -416,7 +419,12 @@ class TestStoredTaskStates:
     """What a wait in reschedule mode keeps between its pokes."""
 
     def poke(
-        self, monkeypatch: pytest.MonkeyPatch, listing: Any, store: Any, try_number: int = 2
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        listing: Any,
+        store: Any,
+        try_number: int = 2,
+        retries: int = 0,
     ) -> datetime:
         """Poke once in a later process, and return when the first poke of the try was."""
         first_poke = datetime(2024, 12, 1, tzinfo=UTC)
@@ -430,6 +438,7 @@ class TestStoredTaskStates:
                 outage_timeout=CENTURY,
                 target_state="WithCustomer",
                 min_jobs=3,
+                retries=retries,
             )
             with pytest.raises(AirflowRescheduleException):
                 task.execute(context_of(ti, task_state_store=store))
@@ -456,19 +465,35 @@ class TestStoredTaskStates:
         moved = {key for key, value in kept.items() if value != TASK_STATES[name][key]}
         assert moved == {"failing_since", "failed_at"}
 
-    def test_of_another_try_nothing_counts(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_once_the_task_was_cleared_nothing_counts(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         store = Store(TASK_STATES[name])
         first_poke = self.poke(monkeypatch, [job(1, "New")], store, try_number=3)
         [kept] = store.states.values()
         assert (kept["try_number"], kept["started_at"]) == (3, first_poke.isoformat())
         assert kept.keys() == {
             "try_number",
+            "first_try",
             "started_at",
             "listed_at",
             "described_at",
             "description_denied_at",
             f"since {job_id(1)} New",
         }
+
+    def test_of_an_earlier_try_its_times_count_on(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        state = TASK_STATES[name]
+        store = Store(state)
+        # The third, of a task that was cleared after the first.
+        first_poke = self.poke(monkeypatch, [job(1, "New")], store, try_number=3, retries=1)
+        [kept] = store.states.values()
+        assert (kept["try_number"], kept["first_try"]) == (3, 2)
+        stays = ("started_at", f"since {job_id(1)} New", f"told {job_id(1)} New")
+        assert {key: kept[key] for key in stays} == {key: state[key] for key in stays}
+        # What is wrong now counts from now.
+        assert kept["listed_at"] > first_poke.isoformat() > state["described_at"]
+        assert kept["described_at"] > first_poke.isoformat()
 
     @pytest.mark.parametrize(
         "state", [None, "text", [], {"try_number": 2}, {"try_number": 2, "later": 1}], ids=str
@@ -484,7 +509,7 @@ class TestStoredTaskStates:
             def get(self, key: str) -> Any:
                 raise RuntimeError("no such table")
 
-            def set(self, key: str, value: Any) -> None:
+            def set(self, key: str, value: Any, *, retention: timedelta) -> None:
                 raise RuntimeError("no such table")
 
         self.poke(monkeypatch, [job(1, "New")], Broken())
@@ -582,7 +607,7 @@ class TestDeferralErrors:
         def too_slow(context: Any) -> None:
             raise AirflowTaskTimeout("Timeout")
 
-        [event] = INTERIM_EVENTS.values()
+        event = INTERIM_EVENTS["event_v1_waiting"]
         with pytest.raises(raised):
             _end(event, timeout=CENTURY, max_days_in_state={"New": 10}, on_overdue=too_slow, **flags)
 

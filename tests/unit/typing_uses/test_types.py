@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from airflow import __version__ as airflow_version
 
 HERE = Path(__file__).parent
 RIGHT, WRONG = HERE / "right_uses.py", HERE / "wrong_uses.py"
@@ -47,7 +48,8 @@ def _pyright(tmp_path: Path) -> dict[str, set[int]]:
         capture_output=True,
         text=True,
         check=False,
-        cwd=tmp_path,
+        # Below where it runs, it passes over folders whose names begin with a dot.
+        cwd=HERE,
     )
     found: dict[str, set[int]] = {RIGHT.name: set(), WRONG.name: set()}
     for each in json.loads(done.stdout)["generalDiagnostics"]:
@@ -56,6 +58,11 @@ def _pyright(tmp_path: Path) -> dict[str, set[int]]:
     return found
 
 
+@pytest.mark.xfail(
+    airflow_version.startswith("2."),
+    reason="the package's types are those of airflow.sdk, which Airflow 2 does not have",
+    strict=True,
+)
 @pytest.mark.parametrize("check", [_mypy, _pyright])
 def test_right_uses_pass_and_wrong_ones_are_found(check: object, tmp_path: Path) -> None:
     assert callable(check)
