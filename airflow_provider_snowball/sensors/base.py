@@ -59,6 +59,8 @@ _MEMORY = "snowball_wait"
 _KEPT_OVER_TRIES = ("started_at", "since ", "told ")
 #: How long after its deadline a wait is remembered: retries may have a delay of days.
 _KEPT_AFTER_DEADLINE = timedelta(days=30)
+#: So many tasks of one DAG take a triggerer long to begin: 400 took minutes and 1.8 GB on Airflow 3.3.2.
+_CROWD = 50
 _TRIGGERS = "airflow_provider_snowball.triggers.snowball"
 #: Those parameters of a wait that Airflow's sensors have, too.
 _AIRFLOWS_OWN = frozenset({"exponential_backoff", "max_wait", "poke_interval", "silent_fail", "timeout"})
@@ -98,7 +100,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         warning, with the texts as ``overdue_jobs`` in the context, and again at the next poll if it fails.
     :param deferrable: wait in the triggerer; default: ``[operators] default_deferrable``.
     :param start_from_trigger: begin in the triggerer as well, so that no worker is needed until the wait is
-        over. Where Airflow cannot do that, the wait begins on a worker, which says why, and is deferred.
+        over. Where Airflow cannot do that, the wait begins on a worker, which says why, and is deferred. Not
+        for 50 tasks or more of one DAG: Airflow reads the whole DAG for each, and the triggerer stands still.
     :param poke_interval: default: ``[snowball] poke_interval``, which is 900 seconds.
     :param mode: default: reschedule, since a wait takes days.
     :param timeout: default, and what None means: 400 days, more than a device may stay.
@@ -250,8 +253,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 self._skip_if_asked(error)
                 raise
         # Nobody polled at the deadline, since no triggerer was there to: do it here, with no time left.
-        now = datetime.now(UTC)
-        started_at = now - timedelta(seconds=self.timeout)
+        started_at = datetime.now(UTC) - timedelta(seconds=self.timeout) - BACKSTOP
         wait = Wait(self._config(), started_at=started_at, memory={"listed_at": started_at.isoformat()})
         step = self._poll(wait, _Poller(self, context))
         if isinstance(step, Again):
@@ -298,6 +300,10 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         step = drive(wait.judge(listing, lambda: datetime.now(UTC)), poller)
         for line in wait.take_lines():
             self.log.log(line.level, "%s", line.text)
+        if isinstance(step, Fail) and step.kind is FailKind.TIMEOUT:
+            from airflow_provider_snowball.triggers.metrics import count_late_end
+
+            count_late_end(wait.deadline, datetime.now(UTC))
         return step
 
     def _plan_start_from_trigger(self) -> str:
@@ -327,7 +333,23 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         )
         # On the instance, not the class: mapped values would not reach the trigger (apache/airflow#48009).
         self.start_from_trigger = True
+        self._warn_of_a_crowd()
         return "mapped tasks, dag.test() and some versions of Airflow cannot begin in the triggerer"
+
+    def _warn_of_a_crowd(self) -> None:
+        """Warn once for a DAG of which many tasks begin in the triggerer."""
+        dag = self.get_dag()
+        begun_there = (
+            sum(bool(getattr(each, "start_from_trigger", False)) for each in dag.tasks) if dag else 0
+        )
+        if begun_there == _CROWD:
+            self.log.warning(
+                "DAG %s has %d tasks with start_from_trigger, or more. Airflow reads the whole DAG for each, "
+                "while all waits of the triggerer stand still: spread them over several DAGs, or use "
+                "deferrable=True",
+                self.dag_id,
+                _CROWD,
+            )
 
     def _defer(self, wait: Wait, delay: float, context: Context) -> NoReturn:
         from airflow_provider_snowball.triggers import snowball as triggers

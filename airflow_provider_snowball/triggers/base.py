@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_snowball.aws import AWS_PARAMETERS
 from airflow_provider_snowball.triggers.events import event_of, interim_event_of
-from airflow_provider_snowball.triggers.metrics import wait_began, wait_ended
+from airflow_provider_snowball.triggers.metrics import count_late_end, wait_began, wait_ended
 from airflow_provider_snowball.triggers.shared_polls import PollResult, SharedPolls, Subscription
 from airflow_provider_snowball.waiting.calls import Call, ErrorKind, RequestError
 from airflow_provider_snowball.waiting.config import BACKSTOP, WAIT_PARAMETERS, WaitConfig
@@ -151,6 +151,8 @@ class SnowballTrigger(BaseTrigger):
         # For a link to the console, where no worker has had the task yet.
         region = polls.region_of(self._aws_parameters) if self.memory is None else None
         if not isinstance(step, Again):
+            if isinstance(step, Fail) and step.kind is FailKind.TIMEOUT:
+                count_late_end(wait.deadline, _now())
             return event_of(step, region=region)
         if step.overdue or step.keep:
             # Airflow keeps a trigger's arguments as they were when it began: a worker has to tell whoever is

@@ -12,7 +12,7 @@ import importlib
 import inspect
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, is_typeddict
@@ -169,6 +169,8 @@ def metric_names() -> Iterator[str]:
         metrics.wait_ended()
         metrics.count_overdue(1)
         metrics.count_notifier_error()
+        now = datetime.now(UTC)
+        metrics.count_late_end(now - timedelta(minutes=1), now)
         client = metrics.ClientMetrics({"aws_conn_id": "CONNECTION", "region_name": "REGION"})
         client.poll()
         client.success()

@@ -48,6 +48,10 @@ from airflow_provider_snowball.waiting.machine import FailKind
 from tests.fakes.scripted_snowball import CLUSTER, Error, ScriptedSnowball, job, job_id
 
 try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2.11
+    from airflow.models.dag import DAG  # type: ignore[no-redef]  # the same class
+try:
     from airflow.sdk.exceptions import TaskDeferred
 except ImportError:  # before 3.2
     from airflow.exceptions import TaskDeferred  # type: ignore[assignment, no-redef, unused-ignore]  # the same class
@@ -195,6 +199,19 @@ def _sensor(**arguments: Any) -> ClusterJobsSensor:
 def _end(event: Any, **arguments: Any) -> Any:
     """End a task as a worker does that resumes it."""
     return _sensor(**arguments).resume_execution("execute_complete", {"event": event}, {})
+
+
+@pytest.mark.parametrize("count", [49, 50, 120])
+def test_a_crowd_that_begins_in_the_triggerer_is_warned_of_once(
+    count: int, warned: Callable[[], list[str]]
+) -> None:
+    with DAG("crowd", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        for number in range(count):
+            _sensor(task_id=f"worker_{number}")
+            _sensor(task_id=f"wait_{number}", start_from_trigger=True)
+    warnings = [text for text in warned() if "start_from_trigger" in text]
+    assert len(warnings) == (count >= 50)
+    assert all("DAG crowd has 50 tasks with start_from_trigger, or more" in text for text in warnings)
 
 
 @pytest.mark.parametrize("trigger_class", [ClusterJobsTrigger, JobsTrigger])
