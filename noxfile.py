@@ -1,19 +1,23 @@
 """
-Run the tests on the ends of what is supported, each in an environment of its own.
+Run the tests on each supported line of Airflow, in an environment of its own.
 
-Interpreters are taken from the PATH, or, by absolute path, from ``SNOWBALL_PYTHON_OLDEST`` and
-``SNOWBALL_PYTHON_NEWEST``, or from ``SNOWBALL_PYTHON`` for all. What follows ``--`` goes to pytest.
+``nox --session oldest``, ``newest`` and so on, ``nox --tag lines`` for all. Interpreters are taken from the
+PATH, or, by absolute path, from ``SNOWBALL_PYTHON_3_12`` and the like. What follows ``--`` goes to pytest,
+and then no result is noted. ``SNOWBALL_SYSTEM=0`` leaves out the tests that start Airflow's own processes.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import nox
 
 CHECKOUT = Path(__file__).parent
+LINES = CHECKOUT / "tests" / "lines"
 #: What the tests read of the checkout; the package is not among it, so that they meet the installed one.
 READ_BY_TESTS = ("tests", "example_dags", "docs", "pyproject.toml", "README.md", "CONTRIBUTING.md")
 _WHERE = """
@@ -24,28 +28,81 @@ print("testing", package.__file__)
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.error_on_missing_interpreters = True
 nox.options.error_on_external_run = True
 # An interpreter that somebody has to provide must not be replaced by one that nobody chose.
 os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")
 
 
-def _python(line: str, version: str) -> str:
-    return os.environ.get(f"SNOWBALL_PYTHON_{line.upper()}") or os.environ.get("SNOWBALL_PYTHON") or version
+@dataclass(frozen=True)
+class Line:
+    """
+    A set of packages that users run.
+
+    :param packages: whose choice they are, as the README calls it.
+    :param requirements: what is asked for beside the package and its tests.
+    :param pinned: whether Amazon MWAA's pins hold, which are in tests/lines.
+    """
+
+    name: str
+    python: str
+    packages: str
+    requirements: tuple[str, ...]
+    pinned: bool = False
 
 
-def _test(session: nox.Session, *requirements: str) -> None:
-    """Run the tests against a wheel of the checkout, beside what ``requirements`` ask for."""
+def _of_mwaa(airflow: str) -> Line:
+    return Line(f"mwaa-{airflow}", "3.12", "Amazon MWAA's", (f"apache-airflow=={airflow}",), pinned=True)
+
+
+ALL = (
+    Line(
+        "oldest",
+        "3.11",
+        "the oldest allowed",
+        (
+            "apache-airflow==2.11.0",
+            "apache-airflow-providers-amazon==9.8.0",
+            # What managed Airflow has beside them.
+            "apache-airflow-providers-common-compat==1.7.*",
+            "boto3==1.37.2",
+            "flask==2.2.5",
+            "flask-cors==3.0.10",
+            "moto==5.1.16",
+        ),
+    ),
+    *map(_of_mwaa, ("2.11.0", "2.11.2", "3.0.6", "3.2.1", "3.3.1")),
+    Line("airflow-3.1", "3.12", "the newest of 3.1", ("apache-airflow==3.1.*",)),
+    Line("newest", "3.13", "the newest of all", ()),
+)
+
+
+def _session_of(line: Line) -> Callable[[nox.Session], None]:
+    def test(session: nox.Session) -> None:
+        _test(session, line)
+
+    test.__name__ = line.name
+    test.__doc__ = f"Test on {line.packages} packages, {', '.join(line.requirements) or 'whatever they are'}."
+    return test
+
+
+for _line in ALL:
+    _python = os.environ.get(f"SNOWBALL_PYTHON_{_line.python.replace('.', '_')}") or _line.python
+    nox.session(name=_line.name, python=_python, tags=["lines"])(_session_of(_line))
+
+
+def _test(session: nox.Session, line: Line) -> None:
+    """Run the tests against a wheel of the checkout, and note what they came to."""
     group = nox.project.dependency_groups(nox.project.load_toml(CHECKOUT / "pyproject.toml"), "test")
     around = Path(session.create_tmp()).resolve()
-    wheels, copy = around / "wheels", around / "checkout"
-    for folder in (wheels, copy):
+    wheels, copy, reports = (around / name for name in ("wheels", "checkout", "reports"))
+    for folder in (wheels, copy, reports):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
     session.install("build")
     session.run("python", "-m", "build", "--wheel", "--outdir", str(wheels), str(CHECKOUT), silent=True)
     (wheel,) = wheels.glob("*.whl")
-    session.install(f"{wheel}[emulator]", *requirements, *group)
+    pins = ("--constraint", str(LINES / f"{line.name}.txt")) if line.pinned else ()
+    session.install(f"{wheel}[emulator]", *line.requirements, *group, *pins)
     # An environment that is used again may have an earlier wheel of the same version.
     session.install("--force-reinstall", "--no-deps", str(wheel))
     for name in READ_BY_TESTS:
@@ -57,24 +114,21 @@ def _test(session: nox.Session, *requirements: str) -> None:
     session.chdir(copy)
     alone = {"PYTHONPATH": None}
     session.run("python", "-c", _WHERE, env=alone)
-    selected = ("-m", "not system and not browser", "-n", os.environ.get("WORKERS", "2"))
-    session.run("python", "-m", "pytest", *selected, *session.posargs, env=alone)
-
-
-@nox.session(python=_python("oldest", "3.11"))
-def oldest(session: nox.Session) -> None:
-    """Test on the oldest of all that the package's metadata allows."""
-    _test(
-        session,
-        "apache-airflow==2.11.0",
-        "apache-airflow-providers-amazon==9.8.0",
-        # What managed Airflow has beside them.
-        "apache-airflow-providers-common-compat==1.7.*",
-        "moto==5.1.16",
+    runs: list[tuple[str, ...]] = [("-m", "not system and not browser", "-n", os.environ.get("WORKERS", "2"))]
+    if os.environ.get("SNOWBALL_SYSTEM") != "0":
+        runs.append(("-m", "system and not browser"))
+    if session.posargs:
+        session.run("python", "-m", "pytest", *runs[0], *session.posargs, env=alone)
+        return
+    for number, selected in enumerate(runs):
+        # Noted are the results, not that all is well: a test that fails is a row of the table, too.
+        report = f"--junit-xml={reports / f'{number}.xml'}"
+        session.run("python", "-m", "pytest", *selected, report, env=alone, success_codes=[0, 1])
+    results = (
+        "python",
+        "-m",
+        "tests.lines.results",
+        str(LINES / "results.json"),
+        str(CHECKOUT / "README.md"),
     )
-
-
-@nox.session(python=_python("newest", "3.13"))
-def newest(session: nox.Session) -> None:
-    """Test on the newest of all that there is."""
-    _test(session)
+    session.run(*results, line.name, line.packages, *map(str, sorted(reports.iterdir())), env=alone)

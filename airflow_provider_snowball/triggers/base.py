@@ -168,6 +168,9 @@ class SnowballTrigger(BaseTrigger):
         ends_at = getattr(self, "timeout_after", None) or getattr(self.task_instance, "trigger_timeout", None)
         if ends_at is None:
             return _now()
+        if ends_at.tzinfo is None:
+            # 2.11 stores it in UTC, and gives it back without (no issue filed).
+            ends_at = ends_at.replace(tzinfo=UTC)
         return ends_at - BACKSTOP - timedelta(seconds=timeout)  # type: ignore[no-any-return]  # untyped there
 
 

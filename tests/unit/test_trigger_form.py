@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -199,6 +200,35 @@ def _sensor(**arguments: Any) -> ClusterJobsSensor:
 def _end(event: Any, **arguments: Any) -> Any:
     """End a task as a worker does that resumes it."""
     return _sensor(**arguments).resume_execution("execute_complete", {"event": event}, {})
+
+
+class TestBegunInTheTriggerer:
+    """A wait that no worker has had knows from Airflow when it began: its deferral ends ten minutes late."""
+
+    ENDS_AT = datetime(2026, 4, 1, 12, 10, tzinfo=UTC)
+    BEGAN_AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        "where",
+        [
+            pytest.param({"timeout_after": ENDS_AT}, id="Airflow 3"),
+            pytest.param({"trigger_timeout": ENDS_AT.replace(tzinfo=None)}, id="Airflow 2"),
+            pytest.param({"trigger_timeout": ENDS_AT}, id="Airflow 2, should it say so one day"),
+        ],
+    )
+    def test_it_goes_on_with_its_own_deadline(self, where: dict[str, datetime]) -> None:
+        trigger = ClusterJobsTrigger(cluster_id=CLUSTER, timeout=86400.0)
+        told: Any = SimpleNamespace(task_id="wait", trigger_timeout=where.get("trigger_timeout"))
+        trigger.task_instance = told
+        if "timeout_after" in where:
+            vars(trigger)["timeout_after"] = where["timeout_after"]
+        assert trigger._wait().started_at == self.BEGAN_AT
+
+    def test_without_an_end_it_begins_now(self) -> None:
+        trigger = ClusterJobsTrigger(cluster_id=CLUSTER, timeout=86400.0)
+        trigger.task_instance = None
+        before = datetime.now(UTC)
+        assert before <= trigger._wait().started_at <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("count", [49, 50, 120])
