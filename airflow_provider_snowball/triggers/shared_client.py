@@ -71,6 +71,7 @@ class SharedClient:
             hook = await self._current()
             reply = await self._in_thread(_make_call, hook, call)
         except RequestError as error:
+            _forget_frames(error)
             self._metrics.error(error)
             if error.kind is ErrorKind.DENIED:
                 self._on_denial()
@@ -182,6 +183,20 @@ def _forget_models(client: Any) -> None:
     cache = getattr(getattr(client, "_loader", None), "_cache", None)
     if isinstance(cache, dict):
         cache.clear()
+
+
+def _forget_frames(error: BaseException) -> None:
+    """
+    Let go of the frames of an exception and of those behind it.
+
+    botocore's hold answers, and with them the pool of their connections, which closes when it is garbage:
+    that of a client that was closed would stay open until Python looks for cycles among all its objects.
+    """
+    left = {error}
+    while left:
+        each = left.pop()
+        each.__traceback__ = None
+        left |= {behind for behind in (each.__cause__, each.__context__) if behind is not None}
 
 
 def _make_call(hook: SnowballHook, call: Call) -> Any:

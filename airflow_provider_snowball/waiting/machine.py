@@ -484,8 +484,7 @@ class Wait:
         """Tell whether an outage that would count anew has become a good part of what the wait bears."""
         if standing is not Standing.PROVEN or self.config.silent_fail:
             return False
-        new = failing - self._kept_outage
-        return new > 0 and new >= self.config.outage_timeout * _FORGOTTEN
+        return failing - self._kept_outage >= self.config.outage_timeout * _FORGOTTEN
 
     def _fail_at(self, now: datetime) -> float:
         """Note a failed poll; return the seconds of this outage, but for time in which nobody asked."""

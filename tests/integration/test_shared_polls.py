@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import psutil
 import pytest
 
 from airflow_provider_snowball.triggers import shared_client
@@ -126,6 +127,30 @@ async def test_what_is_under_way_is_given_up_with_the_last_wait(fleet: FleetServ
     await until(lambda: polling_threads() == [])
     # Of twenty, no more than the threads had taken on by then.
     assert fleet.counts()["ListClusterJobs"] < 20
+
+
+async def test_connections_are_closed_though_answers_were_errors(fleet: FleetServer) -> None:
+    """An error holds the frames that it came through, and they hold what they talked through."""
+    fleet.change(failing=1.0)
+    gc.disable()
+    try:
+        async with running(*(wait_for(number, poke_interval=600.0) for number in range(5))):
+            await until(lambda: fleet.counts()["failed"] >= 5)
+            assert connections_to(fleet)
+        await until(lambda: polling_threads() == [])
+        assert connections_to(fleet) == []
+    finally:
+        gc.enable()
+
+
+def connections_to(fleet: FleetServer) -> list[str]:
+    """Return the states of this process's connections to a server that are not closed."""
+    found = psutil.Process().net_connections("tcp")
+    return [
+        each.status
+        for each in found
+        if each.raddr and each.raddr.port == fleet.port and each.status != "TIME_WAIT"
+    ]
 
 
 async def test_a_refused_connection_does_not_touch_another(

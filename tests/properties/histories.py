@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.fakes.torn_answers import BROKE_OFF
 from tests.properties.reference import CANCELLED, COMPLETE, WAYS, Asked, Trouble
 
 __all__ = ["CLUSTER", "SPOKEN", "START", "Faults", "History", "Poll", "histories", "job_id"]
@@ -83,7 +84,7 @@ _PASSING = st.sampled_from(
     [
         Trouble("transient", "Rate exceeded"),
         Trouble("transient", "connection lost"),
-        Trouble("transient", "it broke off after 40 of 5000 bytes"),
+        Trouble("transient", BROKE_OFF),
         Trouble("denied", "not allowed"),
     ]
 )

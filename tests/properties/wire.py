@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.fakes.raw_server import answer
+from tests.fakes.torn_answers import BROKE_OFF
 from tests.fakes.wire_server import FRAMINGS, WireServer, framed
 from tests.properties.histories import CLUSTER, Faults, History, Poll, histories
 from tests.properties.reference import Trouble
@@ -30,7 +31,7 @@ PASSING: Mapping[str, bytes] = {
     "Rate exceeded": _refusal("ThrottlingException", "Rate exceeded"),
     "slow down": _refusal("TooManyRequestsException", "slow down", "429 Too Many Requests"),
     "try later": _refusal("ServiceUnavailable", "try later", "503 Service Unavailable"),
-    "it broke off after 40 of 5000 bytes": answer(b"{" + b" " * 39, length=5000),
+    BROKE_OFF: answer(b"{" + b" " * 39, length=5000),
     "it is empty": answer(b""),
     "it is no JSON object": answer(_HTML, Content_Type="text/html"),
     "503 when calling": answer("<html>the balancer is busy</html>", "503 Service Unavailable"),

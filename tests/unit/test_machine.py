@@ -310,6 +310,9 @@ class TestReactions:
         asked_for = config(silent_fail=silent_fail)
         assert travel(asked_for, [error(kind)], polls=1, **by_standing[standing]).end == expected
 
+    def test_a_wait_is_taken_for_a_first_try(self) -> None:
+        assert drive(Wait(config(), started_at=START).judge(DENIED, Clock()), ask_nothing) == PERMANENT
+
 
 class TestErrors:
     @pytest.mark.parametrize("silent_fail", [False, True], ids=["", "silent_fail"])
@@ -559,6 +562,11 @@ class TestKeeping:
         triggerers = Triggerers(asked_for, polls=1000)
         triggerers.play(lambda day: DOWN if 1 <= day < 3.5 or day > 20 else NEW, polls=24 * 20 + 7)
         assert triggerers.workers == [(2, ()), (3, ()), (3.5, ())]
+
+    def test_one_of_a_second_is_forgotten_too(self) -> None:
+        triggerers = Triggerers(config(poke_interval=1.0, outage_timeout=8.0), polls=1000)
+        triggerers.play(lambda day: DOWN if 2 <= round(day * DAY) <= 3 else NEW, polls=8)
+        assert [round(day * DAY) for day, _ in triggerers.workers] == [3, 4]
 
     @pytest.mark.parametrize("more", [{"silent_fail": True}, {"outage_timeout": 80 * DAY}], ids=str)
     def test_one_that_ends_no_wait_needs_nobody(self, more: dict[str, Any]) -> None:

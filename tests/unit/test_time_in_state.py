@@ -64,6 +64,20 @@ class TestOverdue:
         assert overdue(times, [Job("J2", "Pending")], START + 2 * DAY) == []
         assert overdue(times, [Job("J2", "Pending")], START + 3 * DAY) == ["J2"]
 
+    def test_alarms_hang_on_states_with_a_limit(self) -> None:
+        times = TimeInState({"New": 2, "Pending": 2})
+        assert times.alarms() == frozenset()
+        times.see([NEW, ON_THE_ROAD], START)
+        assert times.alarms() == {("since", "J2", "New")}
+        times.see([NEW, ON_THE_ROAD], START + 2 * DAY)
+        times.mark_told(times.overdue(START + 2 * DAY), START + 2 * DAY)
+        assert times.alarms() == {("since", "J2", "New"), ("told", "J2", "New")}
+        times.see([ON_THE_ROAD], START + 3 * DAY)
+        assert times.alarms() == frozenset()
+        without = TimeInState(None)
+        without.see([NEW], START)
+        assert without.alarms() == frozenset()
+
     def test_a_job_no_longer_waited_for_is_forgotten(self) -> None:
         times = TimeInState({"New": 2})
         overdue(times, [NEW], START)
