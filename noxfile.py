@@ -116,7 +116,7 @@ def _test(session: nox.Session, line: Line) -> None:
     session.chdir(copy)
     alone = {"PYTHONPATH": None}
     session.run("python", "-c", _WHERE, env=alone)
-    # What was pinned long ago warns of what today's Python is about to drop. Ours is held to it on the others.
+    # What was pinned long ago warns of what Python is about to drop. We are held to it on the other lines.
     warnings = ("-W", "ignore::DeprecationWarning") if line.pinned else ()
     runs: list[tuple[str, ...]] = [("-m", "not system and not browser", "-n", os.environ.get("WORKERS", "2"))]
     if os.environ.get("SNOWBALL_SYSTEM") != "0":
