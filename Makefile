@@ -8,12 +8,16 @@ WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
-.PHONY: help test fuzz mutants check lint types wheel test-wheel oldest newest hooks demo airflow pictures bench clean
+.PHONY: help test system fuzz mutants check lint types wheel test-wheel oldest newest lines hooks demo airflow deployment \
+	pictures bench clean
 
 help:
 	@echo "make airflow  Airflow with its UI and the examples, on a local emulator, until Ctrl-C"
 	@echo "make demo     run the main job on a local emulator, with real Airflow processes"
 	@echo "make test     run the tests, but for those that start Airflow's own processes"
+	@echo "make system   run the tests that start Airflow's own processes, a deployment under fire among them"
+	@echo "make deployment  start that deployment alone (PostgreSQL, two triggerers, waits), until Ctrl-C"
+	@echo "make lines    run the tests on each supported line of Airflow (hours)"
 	@echo "make fuzz     look for histories that are judged wrongly, for about an hour"
 	@echo "make mutants  break the package on purpose, and count what no test notices (a quarter of an hour)"
 	@echo "make check    what CI runs: lint, types, the wheel, and all tests against it"
@@ -66,10 +70,21 @@ test-wheel: wheel
 	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest -m "not system and not browser" -n $(WORKERS)
 	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest -m "system or browser"
 
-# Lines of noxfile.py. SNOWBALL_PYTHON_OLDEST and SNOWBALL_PYTHON_NEWEST, or SNOWBALL_PYTHON for both, name
-# interpreters by absolute path; TESTS="tests/unit -x" and the like goes to pytest.
+# Lines of noxfile.py. SNOWBALL_PYTHON_3_13 and the like name interpreters by absolute path; TESTS="tests/unit -x" and
+# the like goes to pytest.
 oldest newest: $(VENV)/.installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" WORKERS=$(WORKERS) $(BIN)/nox --session $@ -- $(TESTS)
+
+# All lines, for some hours; one whose interpreter is missing keeps its row of the README's table.
+lines: $(VENV)/.installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" WORKERS=$(WORKERS) $(BIN)/nox --tag lines --no-error-on-missing-interpreters
+
+# Needs Debian's postgresql. SEED=N repeats a fire.
+system: $(VENV)/.installed
+	$(BIN)/python -m pytest -m system -s $(if $(SEED),--fire-seed $(SEED))
+
+deployment: $(VENV)/.installed
+	$(BIN)/python -m tests.system.fire.deployment
 
 check: lint types test-wheel
 

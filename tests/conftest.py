@@ -37,8 +37,11 @@ os.environ |= {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the browser tests make the pictures of the docs."""
+    """Let the browser tests make the pictures of the docs, and a fire be repeated."""
     parser.addoption("--pictures", metavar="DIR", type=Path, help="where browser tests put screenshots")
+    parser.addoption(
+        "--fire-seed", metavar="N", type=int, help="what a fire leaves to chance follows from it"
+    )
 
 
 def pytest_unconfigure() -> None:

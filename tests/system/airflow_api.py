@@ -63,6 +63,10 @@ class AirflowApi:
         """Return the JSON of ``PATCH /api/v2<path>``."""
         return self._client.patch(f"/api/v2{path}", json=body).json()
 
+    def delete(self, path: str) -> None:
+        """Make ``DELETE /api/v2<path>``."""
+        self._client.delete(f"/api/v2{path}")
+
     def create_connection(self, conn_id: str, conn_type: str, **fields: Any) -> None:
         """Create a connection, as the form under Admin > Connections does."""
         self.post("/connections", {"connection_id": conn_id, "conn_type": conn_type, **fields})

@@ -16,11 +16,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
@@ -48,10 +48,16 @@ class AirflowProcesses:
     :param home: an empty directory, for everything that Airflow writes.
     :param dags: the folder of DAG files.
     :param settings: further environment variables of all components.
+    :param triggerers: how many; the second is called triggerer-2, and so on.
     """
 
-    def __init__(self, home: Path, dags: Path, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, dags: Path, settings: dict[str, str] | None = None, *, triggerers: int = 1
+    ) -> None:
         self.home = home
+        self.components = COMPONENTS | {
+            f"triggerer-{number}": COMPONENTS["triggerer"] for number in range(2, triggerers + 1)
+        }
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.password = secrets.token_urlsafe(12)
@@ -102,7 +108,7 @@ class AirflowProcesses:
     def __enter__(self) -> Self:
         try:
             self._migrate()
-            for name in COMPONENTS:
+            for name in self.components:
                 self.start(name)
             self.wait_until_ready()
         except BaseException:
@@ -119,7 +125,7 @@ class AirflowProcesses:
         """Start a component that is not running; its output goes to ``<name>.log`` in the home."""
         with self.log_of(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", *COMPONENTS[name]],
+                [sys.executable, "-m", "airflow", *self.components[name]],
                 env=self._environment,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
@@ -134,6 +140,43 @@ class AirflowProcesses:
         process = self._running.pop(name)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def stop(self, name: str) -> None:
+        """End a component as an operator does, politely; what does not go is killed."""
+        process = self._running.pop(name)
+        process.terminate()
+        try:
+            process.wait(_STOPS_WITHIN)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def freeze(self, name: str) -> None:
+        """Have a component and all that it started stand still, as a machine does that is out of memory."""
+        os.killpg(self._running[name].pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Have it go on."""
+        os.killpg(self._running[name].pid, signal.SIGCONT)
+
+    def pid_of(self, name: str) -> int:
+        """Return the pid of a component that runs."""
+        return self._running[name].pid
+
+    def unhealthy(self) -> set[str]:
+        """Return the kinds of component that had no heartbeat lately; the API server's is an answer."""
+        return set(COMPONENTS) - AirflowApi.healthy(self.url)
+
+    def instances(self, runs: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the task instances of runs, which are given by their DAGs."""
+        return [each for dag_id, run_id in runs.items() for each in self.api.task_instances(dag_id, run_id)]
+
+    def ended(self) -> list[str]:
+        """Return the names of the components that ended by themselves, to be started again."""
+        gone = [name for name, process in self._running.items() if process.poll() is not None]
+        for name in gone:
+            del self._running[name]
+        return gone
 
     def log_of(self, name: str) -> Path:
         """Return where a component's output goes."""

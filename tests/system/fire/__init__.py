@@ -1,0 +1,1 @@
+"""A deployment under fire: PostgreSQL, two triggerers, a few score of waits, and everything that fails."""

@@ -1,0 +1,137 @@
+"""The waits of a fire, and what each has to come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.system.fire.snowball import cluster_id, job_id
+
+__all__ = ["CONN_ID", "Cast", "Wait", "cast"]
+
+CONN_ID = "fire"
+#: Seconds: with fewer, a wait might be over before all have begun, on a slow machine.
+TIMEOUT = 420.0
+_SECOND = 1 / 86400
+#: Seconds in a state that make a job overdue.
+OVERDUE_AFTER = 60.0
+#: Tasks of one DAG. Of those that begin in the triggerer, Airflow reads the whole DAG for each.
+_IN_ONE_DAG = 20
+BEGUN: Mapping[str, Mapping[str, Any]] = {
+    "deferred": {"deferrable": True},
+    "triggered": {"start_from_trigger": True},
+    "rescheduled": {"mode": "reschedule"},
+}
+POKE: Mapping[str, Any] = {"mode": "poke"}
+
+
+@dataclass(frozen=True)
+class Wait:
+    """
+    A wait.
+
+    :param arguments: of its sensor.
+    :param state: what it has to come to.
+    :param errors: what may be raised by the try that ends it.
+    :param moves: what its jobs do during the fire: the state that they move to.
+    :param fails: whether its cluster is answered with errors during the fire.
+    :param told: how many jobs its notifier is told of.
+    """
+
+    name: str
+    cluster: str
+    arguments: Mapping[str, Any]
+    state: str = "success"
+    errors: tuple[str, ...] = ()
+    moves: str | None = "WithCustomer"
+    fails: bool = False
+    told: int = 0
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds until its end by its timeout, if that is how it ends."""
+        return TIMEOUT if "timeout" in self.arguments else None
+
+
+@dataclass
+class Cast:
+    """All waits, and the DAGs that they are in."""
+
+    waits: dict[str, Wait] = field(default_factory=dict)
+
+    @property
+    def dags(self) -> dict[str, dict[str, Any]]:
+        """The arguments of each task, by DAG; each way to wait has DAGs of its own."""
+        found: dict[str, dict[str, Any]] = {}
+        by_way: dict[str, list[Wait]] = {}
+        for wait in self.waits.values():
+            by_way.setdefault(wait.name.split("_")[0], []).append(wait)
+        for way, waits in by_way.items():
+            for number in range(0, len(waits), _IN_ONE_DAG):
+                part = waits[number : number + _IN_ONE_DAG]
+                found[f"fire_{way}_{number // _IN_ONE_DAG}"] = {
+                    each.name: dict(each.arguments) for each in part
+                }
+        return found
+
+
+def cast(times: int = 1) -> Cast:
+    """Return the waits: about sixty, or so many times as many."""
+    found = Cast()
+    for number, (kind, way, more) in enumerate(_kinds(times), 1):
+        wait = _wait(f"{way}_{kind}_{number:03d}", cluster_id(number), kind, more)
+        found.waits[wait.name] = wait
+    return found
+
+
+def _kinds(times: int) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    for _ in range(times):
+        for way, more in BEGUN.items():
+            kinds = ["reach"] * 6 + ["jobs"] * 2 + ["unreachable"] * 2 + ["timeout"] * 2 + ["soft"]
+            # A triggerer that was restarted does not know whether one that began there ever had an answer.
+            kinds += [] if way == "triggered" else ["outage", "overdue", "overdue", "late"]
+            yield from ((kind, way, more) for kind in kinds)
+        yield from (("reach", "poke", POKE) for _ in range(2))
+
+
+def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any]) -> Wait:
+    arguments: dict[str, Any] = {
+        "aws_conn_id": CONN_ID,
+        "target_state": "WithCustomer",
+        "poke_interval": 5,
+        **more,
+    }
+    if kind == "jobs":
+        arguments["job_ids"] = [job_id(cluster, number) for number in range(3)]
+    else:
+        arguments |= {"cluster_id": cluster, "min_jobs": 5}
+    match kind:
+        case "unreachable":
+            return Wait(
+                name, cluster, arguments, "failed", ("SnowballTargetUnreachableError",), moves="Cancelled"
+            )
+        case "timeout":
+            arguments["timeout"] = TIMEOUT
+            return Wait(name, cluster, arguments, "failed", ("AirflowSensorTimeout",), moves=None)
+        case "soft":
+            arguments |= {"timeout": TIMEOUT, "soft_fail": True}
+            return Wait(name, cluster, arguments, "skipped", moves=None)
+        case "outage":
+            arguments["outage_timeout"] = 30
+            # The first try ends in an outage; no later one has an answer at all.
+            errors = ("SnowballOutageError", "ClientError", "SnowballAnswerError", "HTTPClientError")
+            return Wait(name, cluster, arguments, "failed", errors, moves=None, fails=True)
+        case "overdue":
+            arguments |= {
+                "max_days_in_state": {"PreparingShipment": OVERDUE_AFTER * _SECOND},
+                "on_overdue": "notify",
+            }
+            return Wait(name, cluster, arguments, told=5)
+        case "late":
+            arguments |= {
+                "max_days_in_state": {"PreparingShipment": OVERDUE_AFTER * _SECOND},
+                "on_overdue": "fail",
+            }
+            return Wait(name, cluster, arguments, "failed", ("SnowballJobsOverdueError",), moves=None)
+    return Wait(name, cluster, arguments)

@@ -1,0 +1,101 @@
+"""
+The deployment that is fired at, and that later tests share: PostgreSQL, and an Airflow with two triggerers.
+
+``make deployment`` starts it alone, with the waits of a fire, to look at.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.system.airflow_processes import USER, AirflowProcesses
+from tests.system.fire.cast import CONN_ID, Cast, cast
+from tests.system.fire.snowball import FireSnowball
+from tests.system.postgres import Postgres
+
+__all__ = ["Deployment", "connect", "deployed"]
+
+HERE = Path(__file__).parent
+SETTINGS = {
+    # How long the waits of a triggerer that is gone stay its own; half a minute by default.
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+    "AIRFLOW__SCHEDULER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+    # How soon a worker's run that is gone is another try; minutes by default.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+}
+
+
+@dataclass
+class Deployment:
+    """What is fired at."""
+
+    postgres: Postgres
+    airflow: AirflowProcesses
+    snowball: FireSnowball
+
+
+@contextmanager
+def deployed(home: Path, waits: Cast) -> Iterator[Deployment]:
+    """
+    Run a deployment whose DAGs are the waits, connected to a Snowball where all devices are being prepared.
+
+    :param home: an empty directory, for everything that Airflow writes.
+    """
+    dags = home / "dags"
+    dags.mkdir()
+    shutil.copy(HERE.parent / "dags" / "fire.py", dags)
+    (dags / "fire.json").write_text(json.dumps(waits.dags))
+    shutil.copytree(HERE / "plugins", home / "plugins")
+    with Postgres() as postgres, FireSnowball() as snowball:
+        snowball.move({wait.cluster: "PreparingShipment" for wait in waits.waits.values()})
+        settings = SETTINGS | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url}
+        with AirflowProcesses(home, dags, settings, triggerers=2) as airflow:
+            deployment = Deployment(postgres, airflow, snowball)
+            connect(deployment, "first")
+            yield deployment
+
+
+def connect(deployment: Deployment, key: str) -> None:
+    """Create the connection, as a user does in the form."""
+    deployment.airflow.api.create_connection(CONN_ID, **deployment.snowball.connection_fields(key))
+
+
+def main() -> None:
+    """Run a deployment until Ctrl-C."""
+    home = Path(tempfile.mkdtemp(prefix="snowball-deployment-"))
+    print(f"Starting PostgreSQL and Airflow; the logs are in {home}", flush=True)
+    try:
+        with deployed(home, waits := cast()) as deployment:
+            airflow = deployment.airflow
+            for dag_id in waits.dags:
+                airflow.api.trigger(dag_id, {})
+            print(f"Airflow     {airflow.url} user {USER} password {airflow.password}")
+            print(
+                f"PostgreSQL  psql --host 127.0.0.1 --port {deployment.postgres.port} --user airflow airflow"
+            )
+            print(f"Processes   {', '.join(f'{each} {airflow.pid_of(each)}' for each in airflow.components)}")
+            print(f"Waits       {len(waits.waits)}, whose devices stay in PreparingShipment")
+            print("Ctrl-C ends everything.", flush=True)
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    print("Everything has ended.")
+
+
+if __name__ == "__main__":
+    # Not to be raised in the middle of something: it is waited for.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -1,0 +1,151 @@
+"""What became of the waits of a fire: counted from the database, the listener's log and the server's own."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.system.fire.cast import Wait
+from tests.system.fire.plan import Fire
+
+__all__ = ["Verdicts", "judge"]
+
+#: Seconds after which a deadline is told late.
+_ON_TIME = 30.0
+#: Seconds that a worker's run may take until it has told of an end, beside others.
+_WORKER = 60.0
+#: Seconds in which a triggerer may not know yet that a task of its has ended.
+_LAST_POLLS = 30.0
+
+
+@dataclass
+class Verdicts:
+    """How many waits came to what they had to, and what is said of each that did not."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    texts: list[str] = field(default_factory=list)
+
+    def add(self, verdict: str, text: str = "") -> None:
+        """Count a verdict."""
+        self.counts[verdict] += 1
+        if text:
+            self.texts.append(f"{verdict}: {text}")
+
+    def __str__(self) -> str:
+        names = (
+            "right",
+            "wrong",
+            "lost",
+            "twice",
+            "late",
+            "polled after its end",
+            "told too little",
+            "by Airflow",
+        )
+        table = "\n".join(f"{name:22}{self.counts[name]:5}" for name in names)
+        return "\n".join([table, *self.texts])
+
+
+def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdicts:
+    """
+    Judge the waits of a fire that is over.
+
+    :param polls: when each cluster was listed.
+    """
+    with fire.deployment.postgres.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select task_id, state, try_number, extract(epoch from end_date)::float8 from task_instance"
+        )
+        instances = {row[0]: row[1:] for row in cursor.fetchall()}
+    ends = _by_task(_lines(home / "ends.jsonl"))
+    told = _lines(home / "told.jsonl")
+    verdicts = Verdicts()
+    for name, wait in fire.cast.waits.items():
+        state, tries, ended_at = instances[name]
+        _judge_end(verdicts, fire, wait, state, tries, ends.get(name, []))
+        if ended_at is not None:
+            _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), ended_at)
+        if wait.told:
+            _judge_told(verdicts, wait, [each for each in told if each[0] == name], tries)
+    return verdicts
+
+
+def _judge_end(
+    verdicts: Verdicts,
+    fire: Fire,
+    wait: Wait,
+    state: str | None,
+    tries: int,
+    ends: Sequence[Mapping[str, Any]],
+) -> None:
+    expected = fire.by_hand.get(wait.name, wait.state)
+    about = f"{wait.name} is {state} after {tries} tries, and should be {expected}: {ends}"
+    if state not in ("success", "failed", "skipped"):
+        verdicts.add("lost", about)
+    elif state != expected:
+        # Airflow fails a try without asking the task: then nothing of ours was raised.
+        last = ends[-1]["error"] if ends else None
+        by_airflow = state == "failed" and (last is None or last[0] not in _OURS)
+        verdicts.add("by Airflow" if by_airflow else "wrong", about)
+    elif wait.name not in fire.by_hand and wait.errors and ends and ends[-1]["error"][0] not in wait.errors:
+        verdicts.add("wrong", f"{wait.name} failed for another reason: {ends[-1]}")
+    else:
+        verdicts.add("right")
+    successes = [each for each in ends if each["end"] in ("success", "skipped")]
+    if len(successes) > 1 + (wait.name in fire.cleared):
+        verdicts.add("twice", f"{wait.name}: {successes}")
+
+
+_OURS = frozenset(
+    {
+        "AirflowSensorTimeout",
+        "ClientError",
+        "SnowballAnswerError",
+        "SnowballJobsOverdueError",
+        "SnowballOutageError",
+        "SnowballPermanentError",
+        "SnowballTargetUnreachableError",
+        "SnowballTriggerError",
+    }
+)
+
+
+def _judge_time(verdicts: Verdicts, fire: Fire, wait: Wait, polls: Sequence[float], ended_at: float) -> None:
+    if wait.timeout is not None and polls:
+        # It began a moment before it first polled.
+        deadline = min(polls) + wait.timeout
+        late = ended_at - deadline
+        was_away = any(
+            began < deadline + _ON_TIME + _WORKER and until > deadline - 5 for began, until in fire.down
+        )
+        if late > _ON_TIME + _WORKER and not was_away:
+            verdicts.add("late", f"{wait.name} timed out {late:.0f} s after its deadline")
+    after = [poll for poll in polls if poll > ended_at + _LAST_POLLS]
+    if after:
+        verdicts.add(
+            "polled after its end", f"{wait.name}: {len(after)} polls, up to {after[-1] - ended_at:.0f} s"
+        )
+
+
+def _judge_told(verdicts: Verdicts, wait: Wait, told: Sequence[Sequence[Any]], tries: int) -> None:
+    jobs = Counter(text.split()[0] for _, _, texts in told for text in texts)
+    if len(jobs) < wait.told:
+        verdicts.add("told too little", f"{wait.name}: somebody was told of {sorted(jobs)}")
+    # Whoever is killed between telling and noting it tells again: Airflow then has another try.
+    elif max(jobs.values()) > max(tries, 1):
+        verdicts.add("twice", f"{wait.name} told of {jobs}, in {tries} tries")
+
+
+def _by_task(ends: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for each in ends:
+        found.setdefault(each["task_id"], []).append(each)
+    return found
+
+
+def _lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

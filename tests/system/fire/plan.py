@@ -1,0 +1,237 @@
+"""What is done to a deployment while its waits go on: seeded, and printed as it happens."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+
+from tests.system.fire.cast import CONN_ID, Cast, Wait
+from tests.system.fire.deployment import Deployment, connect
+
+__all__ = ["Fire"]
+
+#: How long a fault of Snowball's, a frozen process and the like lasts.
+_A_WHILE = (6.0, 14.0)
+_GAP = (1.0, 6.0)
+_HEALTHY_WITHIN = 300.0
+#: Airflow takes half a minute without a heartbeat for unwell; and then so long, for what starts slowly.
+_PROBED_AFTER = 30.0
+
+
+@dataclass
+class Fire:
+    """
+    A plan, and what was done.
+
+    :param seed: everything that is left to chance follows from it.
+    :param down: when a part of the deployment was away, from and until, in Unix time.
+    :param by_hand: what a user did to tasks: their names, and the states that they have to have since.
+    """
+
+    deployment: Deployment
+    cast: Cast
+    runs: dict[str, str]
+    seed: int
+    down: list[tuple[float, float]] = field(default_factory=list)
+    by_hand: dict[str, str | None] = field(default_factory=dict)
+    cleared: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+        self._began = time.monotonic()
+
+    def rage(self) -> None:
+        """Do everything once, in an order left to chance, with the devices' moves among it."""
+        airflow = self.deployment.airflow
+        attacks: list[tuple[str, Callable[[], None]]] = [
+            *((f"kill -9 {name}", partial(self._kill, name)) for name in airflow.components),
+            *((f"restart {name}", partial(self._restart, name)) for name in airflow.components),
+            *((f"freeze {name}", partial(self._freeze, name)) for name in ("triggerer", "scheduler")),
+            *(
+                (f"Snowball: {kind}", partial(self._fault, kind))
+                for kind in ("hang", "reset", "throttle", "500", "torn")
+            ),
+            ("PostgreSQL restarts fast", partial(self._postgres, signal.SIGINT)),
+            ("PostgreSQL restarts at once", partial(self._postgres, signal.SIGQUIT)),
+            ("the connection is edited", self._edit_connection),
+            ("the connection is gone for a while", self._delete_connection),
+            ("DAGs are paused for a while", self._pause),
+            ("tasks are cleared and marked", self._by_hand),
+        ]
+        moves = [
+            (f"{wait.name} moves to {wait.moves}", partial(self._move, wait))
+            for wait in self.cast.waits.values()
+            if wait.moves and not wait.told
+        ]
+        self._random.shuffle(attacks)
+        self._random.shuffle(moves)
+        self.say("clusters are answered with errors")
+        self.deployment.snowball.fail([each.cluster for each in self.cast.waits.values() if each.fails])
+        for number, (name, attack) in enumerate(attacks):
+            due = moves[number :: len(attacks)]
+            # Some just before, so that waits end while it happens.
+            for _, move in due:
+                move()
+            self.say(f"{name}; {len(due)} clusters move")
+            attack()
+            self.until_healthy()
+            time.sleep(self._random.uniform(*_GAP))
+
+    def move_the_late(self) -> None:
+        """Have the jobs arrive of which somebody was to be told."""
+        for wait in self.cast.waits.values():
+            if wait.told:
+                self._move(wait)
+
+    def all_down(self, until: float) -> None:
+        """Kill all that could tell of a deadline, until a time."""
+        self.say("all is down past the deadlines")
+        names = [name for name in self.deployment.airflow.components if name != "api-server"]
+        began = time.time()
+        for name in names:
+            self.deployment.airflow.kill(name)
+        time.sleep(max(until - time.time(), 0.0))
+        for name in names:
+            self.deployment.airflow.start(name)
+        self.until_healthy()
+        self.down.append((began, time.time()))
+
+    def until_healthy(self) -> None:
+        """Wait until all components are well; start those again that have ended, as a supervisor does."""
+        airflow = self.deployment.airflow
+        began, unwell_since = time.time(), time.monotonic()
+        deadline = time.monotonic() + _HEALTHY_WITHIN
+        while True:
+            for name in airflow.ended():
+                self.say(f"{name} has ended, and is started again")
+                airflow.start(name)
+            unhealthy = airflow.unhealthy()
+            if not unhealthy:
+                break
+            now = time.monotonic()
+            if "api-server" not in unhealthy and now - unwell_since > _PROBED_AFTER:
+                # A scheduler that lost its database waits for its workers first, however long they take.
+                for name in unhealthy:
+                    self.say(f"{name} is not well, and is killed, as a liveness probe has it")
+                    airflow.kill(name)
+                    airflow.start(name)
+                unwell_since = now
+            if now > deadline:
+                raise RuntimeError(f"not well within {_HEALTHY_WITHIN:g} s: {unhealthy}")
+            time.sleep(0.5)
+        self.down.append((began, time.time()))
+
+    def say(self, text: str) -> None:
+        """Print a line, with the seconds since the beginning."""
+        print(f"{time.monotonic() - self._began:6.1f} s  {text}", flush=True)
+
+    def _away(self, began: float) -> None:
+        self.down.append((began, time.time()))
+
+    def _kill(self, name: str) -> None:
+        began = time.time()
+        self.deployment.airflow.kill(name)
+        time.sleep(self._random.uniform(0.0, 5.0))
+        self.deployment.airflow.start(name)
+        self._away(began)
+
+    def _restart(self, name: str) -> None:
+        began = time.time()
+        self.deployment.airflow.stop(name)
+        self.deployment.airflow.start(name)
+        self._away(began)
+
+    def _freeze(self, name: str) -> None:
+        began = time.time()
+        self.deployment.airflow.freeze(name)
+        # Longer than it takes until another triggerer has its waits.
+        time.sleep(15.0)
+        self.deployment.airflow.thaw(name)
+        self._away(began)
+
+    def _fault(self, kind: str) -> None:
+        began = time.time()
+        self.deployment.snowball.fault(kind)
+        time.sleep(self._random.uniform(*_A_WHILE))
+        self.deployment.snowball.fault(None)
+        self._away(began)
+
+    def _postgres(self, how: signal.Signals) -> None:
+        began = time.time()
+        self.deployment.postgres.stop(how)
+        time.sleep(self._random.uniform(0.0, 4.0))
+        self.deployment.postgres.start()
+        self._away(began)
+
+    def _edit_connection(self) -> None:
+        self._connect("second")
+
+    def _delete_connection(self) -> None:
+        self._api(partial(self.deployment.airflow.api.delete, f"/connections/{CONN_ID}"))
+        time.sleep(self._random.uniform(*_A_WHILE))
+        self._connect("third")
+
+    def _connect(self, key: str) -> None:
+        api = self.deployment.airflow.api
+        with suppress(httpx.HTTPStatusError):
+            api.delete(f"/connections/{CONN_ID}")
+        self._api(partial(connect, self.deployment, key))
+
+    def _pause(self) -> None:
+        api = self.deployment.airflow.api
+        for paused in (True, False):
+            for dag_id in self.runs:
+                self._api(partial(api.patch, f"/dags/{dag_id}", {"is_paused": paused}))
+            time.sleep(self._random.uniform(*_A_WHILE) if paused else 0.0)
+
+    def _by_hand(self) -> None:
+        """Clear two waits that go on, and mark two."""
+        api = self.deployment.airflow.api
+        states = {each["task_id"]: each["state"] for each in self.deployment.airflow.instances(self.runs)}
+        going = [
+            wait
+            for wait in self.cast.waits.values()
+            if states[wait.name] in ("deferred", "up_for_reschedule") and "_reach_" in wait.name
+        ]
+        chosen = self._random.sample(going, min(4, len(going)))
+        for wait, state in zip(chosen, ("cleared", "cleared", "success", "failed"), strict=False):
+            dag_id = next(dag_id for dag_id, tasks in self.cast.dags.items() if wait.name in tasks)
+            path = f"/dags/{dag_id}/dagRuns/{self.runs[dag_id]}/taskInstances/{wait.name}"
+            self.say(f"{wait.name} is {state} by hand")
+            if state == "cleared":
+                self.cleared.add(wait.name)
+                body: dict[str, Any] = {
+                    "dry_run": False,
+                    "task_ids": [wait.name],
+                    "dag_run_id": self.runs[dag_id],
+                    "only_failed": False,
+                }
+                self._api(partial(api.post, f"/dags/{dag_id}/clearTaskInstances", body))
+            else:
+                self.by_hand[wait.name] = state
+                self._api(partial(api.patch, path, {"new_state": state}))
+
+    def _move(self, wait: Wait) -> None:
+        assert wait.moves is not None
+        self.deployment.snowball.move({wait.cluster: wait.moves})
+
+    def _api(self, call: Callable[[], Any]) -> None:
+        """Call the API as a user does, who tries again where it has just been restarted."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                call()
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+            else:
+                return
