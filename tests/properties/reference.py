@@ -214,7 +214,8 @@ class ReferenceWait:
 
         :param late: how much later that is than was planned, since nobody was there to ask.
         """
-        passed, self.last_poll = now - self.last_poll - late, now
+        # To the microsecond, as far as times are told at all: a sum of floats may miss a limit by less.
+        passed, self.last_poll = round(now - self.last_poll - late, 6), now
         entries = world.listing()
         if isinstance(entries, Trouble):
             return self._trouble(entries, now, passed)
@@ -286,7 +287,7 @@ class ReferenceWait:
 
     def _trouble(self, trouble: Trouble, now: float, passed: float) -> Verdict | GoesOn:
         first = self.outage is None
-        self.outage = 0.0 if self.outage is None else self.outage + passed
+        self.outage = 0.0 if self.outage is None else round(self.outage + passed, 6)
         if trouble.kind in ("not found", "bad input"):
             return Verdict("permanent", says=(trouble.words,))
         if not self.ever_listed and self.outage >= self.patience:
