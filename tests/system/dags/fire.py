@@ -26,6 +26,6 @@ for dag_id, tasks in json.loads(Path(__file__).with_suffix(".json").read_text())
             if arguments.get("on_overdue") == "notify":
                 arguments["on_overdue"] = note
             (ClusterJobsSensor if "cluster_id" in arguments else JobsSensor)(
-                task_id=task_id, retries=3, retry_delay=timedelta(seconds=5), **arguments
+                task_id=task_id, retries=9, retry_delay=timedelta(seconds=5), **arguments
             )
     globals()[dag_id] = dag

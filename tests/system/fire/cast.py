@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +19,51 @@ OVERDUE_AFTER = 60.0
 #: Tasks of one DAG. Of those that begin in the triggerer, Airflow reads the whole DAG for each.
 _IN_ONE_DAG = 20
 BEGUN: Mapping[str, Mapping[str, Any]] = {
-    "deferred": {"deferrable": True},
-    "triggered": {"start_from_trigger": True},
-    "rescheduled": {"mode": "reschedule"},
+    "deferred": {"deferrable": True, "poke_interval": 5},
+    "triggered": {"start_from_trigger": True, "poke_interval": 5},
+    # Each poll is a process of two seconds, which the machine has to have.
+    "rescheduled": {"mode": "reschedule", "poke_interval": 30},
+    "poke": {"mode": "poke", "poke_interval": 5},
 }
-POKE: Mapping[str, Any] = {"mode": "poke"}
+#: How many of each kind wait in each way.
+KINDS: Mapping[str, Mapping[str, int]] = {
+    "deferred": {
+        "reach": 16,
+        "jobs": 6,
+        "unreachable": 6,
+        "timeout": 6,
+        "soft": 3,
+        "outage": 2,
+        "overdue": 5,
+        "late": 2,
+    },
+    # A triggerer that was restarted does not know whether one that began there ever had an answer.
+    "triggered": {"reach": 16, "jobs": 6, "unreachable": 5, "timeout": 5, "soft": 3},
+    "rescheduled": {
+        "reach": 5,
+        "jobs": 2,
+        "unreachable": 2,
+        "timeout": 2,
+        "soft": 1,
+        "outage": 1,
+        "overdue": 2,
+        "late": 1,
+    },
+    "poke": {"reach": 2},
+}
+
+
+#: The first try ends in an outage; no later one has an answer at all, and what botocore says of it goes up.
+OUTAGE = (
+    "SnowballOutageError",
+    "SnowballAnswerError",
+    "ClientError",
+    "ConnectionClosedError",
+    "EndpointConnectionError",
+    "HTTPClientError",
+    "ReadTimeoutError",
+    "ResponseStreamingError",
+)
 
 
 @dataclass(frozen=True)
@@ -77,29 +117,21 @@ class Cast:
 
 
 def cast(times: int = 1) -> Cast:
-    """Return the waits: about sixty, or so many times as many."""
+    """Return the waits: about a hundred, or so many times as many."""
     found = Cast()
-    for number, (kind, way, more) in enumerate(_kinds(times), 1):
-        wait = _wait(f"{way}_{kind}_{number:03d}", cluster_id(number), kind, more)
+    kinds = (
+        (kind, way) for way, counts in KINDS.items() for kind, count in counts.items() for _ in range(count)
+    )
+    for number, (kind, way) in enumerate((each for each in kinds for _ in range(times)), 1):
+        wait = _wait(f"{way}_{kind}_{number:03d}", cluster_id(number), kind, BEGUN[way])
         found.waits[wait.name] = wait
     return found
-
-
-def _kinds(times: int) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    for _ in range(times):
-        for way, more in BEGUN.items():
-            kinds = ["reach"] * 6 + ["jobs"] * 2 + ["unreachable"] * 2 + ["timeout"] * 2 + ["soft"]
-            # A triggerer that was restarted does not know whether one that began there ever had an answer.
-            kinds += [] if way == "triggered" else ["outage", "overdue", "overdue", "late"]
-            yield from ((kind, way, more) for kind in kinds)
-        yield from (("reach", "poke", POKE) for _ in range(2))
 
 
 def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any]) -> Wait:
     arguments: dict[str, Any] = {
         "aws_conn_id": CONN_ID,
         "target_state": "WithCustomer",
-        "poke_interval": 5,
         **more,
     }
     if kind == "jobs":
@@ -119,9 +151,7 @@ def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any]) -> Wait:
             return Wait(name, cluster, arguments, "skipped", moves=None)
         case "outage":
             arguments["outage_timeout"] = 30
-            # The first try ends in an outage; no later one has an answer at all.
-            errors = ("SnowballOutageError", "ClientError", "SnowballAnswerError", "HTTPClientError")
-            return Wait(name, cluster, arguments, "failed", errors, moves=None, fails=True)
+            return Wait(name, cluster, arguments, "failed", OUTAGE, moves=None, fails=True)
         case "overdue":
             arguments |= {
                 "max_days_in_state": {"PreparingShipment": OVERDUE_AFTER * _SECOND},
