@@ -8,7 +8,7 @@ WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
-.PHONY: help test system fuzz mutants check lint types wheel test-wheel oldest newest lines hooks demo airflow deployment \
+.PHONY: help test system fire fuzz mutants check lint types wheel test-wheel oldest newest lines hooks demo airflow deployment \
 	pictures bench clean
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make demo     run the main job on a local emulator, with real Airflow processes"
 	@echo "make test     run the tests, but for those that start Airflow's own processes"
 	@echo "make system   run the tests that start Airflow's own processes, a deployment under fire among them"
+	@echo "make fire     fire at more and larger deployments, Celery's workers among them (over an hour)"
 	@echo "make deployment  start that deployment alone (PostgreSQL, two triggerers, waits), until Ctrl-C"
 	@echo "make lines    run the tests on each supported line of Airflow (hours)"
 	@echo "make fuzz     look for histories that are judged wrongly, for about an hour"
@@ -82,6 +83,14 @@ lines: $(VENV)/.installed
 # Needs Debian's postgresql. SEED=N repeats a fire.
 system: $(VENV)/.installed
 	$(BIN)/python -m pytest -m system -s $(if $(SEED),--fire-seed $(SEED))
+
+# Fires of other seeds, each with a row of tests/system/fire/RESULTS.md: five as in the tests, one at a few hundred waits,
+# and one at Celery's workers. Over an hour; needs Debian's postgresql and redis-server.
+fire: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group celery
+	for more in "" "" "" "" "" "--fire-times 4" "--fire-times 4 --fire-celery"; do \
+		$(BIN)/python -m pytest tests/system/test_fire.py -s --fire-results tests/system/fire/RESULTS.md $$more || exit; \
+	done
 
 deployment: $(VENV)/.installed
 	$(BIN)/python -m tests.system.fire.deployment

@@ -42,6 +42,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fire-seed", metavar="N", type=int, help="what a fire leaves to chance follows from it"
     )
+    parser.addoption(
+        "--fire-times", metavar="N", type=int, default=1, help="fire at so many times a hundred waits"
+    )
+    parser.addoption(
+        "--fire-celery", action="store_true", help="fire at Celery's workers (group celery, redis-server)"
+    )
+    parser.addoption("--fire-results", metavar="FILE", type=Path, help="where a row for each fire is added")
 
 
 def pytest_unconfigure() -> None:

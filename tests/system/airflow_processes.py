@@ -37,6 +37,8 @@ COMPONENTS = {
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
+#: Each has to have a name and a file of its own.
+_CELERY_WORKER = ("celery", "worker", "--skip-serve-logs", "--concurrency", "2")
 _READY_WITHIN = 300.0
 _STOPS_WITHIN = 20.0
 
@@ -49,15 +51,31 @@ class AirflowProcesses:
     :param dags: the folder of DAG files.
     :param settings: further environment variables of all components.
     :param triggerers: how many; the second is called triggerer-2, and so on.
+    :param celery_workers: how many; worker-1 and so on. ``settings`` has to choose the executor.
     """
 
     def __init__(
-        self, home: Path, dags: Path, settings: dict[str, str] | None = None, *, triggerers: int = 1
+        self,
+        home: Path,
+        dags: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        triggerers: int = 1,
+        celery_workers: int = 0,
     ) -> None:
         self.home = home
         self.components = COMPONENTS | {
             f"triggerer-{number}": COMPONENTS["triggerer"] for number in range(2, triggerers + 1)
         }
+        for number in range(1, celery_workers + 1):
+            name = f"worker-{number}"
+            self.components[name] = (
+                *_CELERY_WORKER,
+                "--celery-hostname",
+                f"{name}@%h",
+                "--pid",
+                f"{name}.pid",
+            )
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.password = secrets.token_urlsafe(12)
@@ -93,7 +111,7 @@ class AirflowProcesses:
                 # setproctitle writes over the environment that processes_of() knows our processes by.
                 "SPT_NOENV": "1",
             }
-            | (settings or {})
+            | dict(settings or {})
         )
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._api: AirflowApi | None = None

@@ -11,8 +11,9 @@ from tests.system.fire.snowball import cluster_id, job_id
 __all__ = ["CONN_ID", "Cast", "Wait", "cast"]
 
 CONN_ID = "fire"
-#: Seconds: with fewer, a wait might be over before all have begun, on a slow machine.
-TIMEOUT = 420.0
+#: Seconds, and for each further hundred of waits: with fewer, one might be over before all have begun.
+_TIMEOUT = 420.0
+_MORE_TIMEOUT = 240.0
 _SECOND = 1 / 86400
 #: Seconds in a state that make a job overdue.
 OVERDUE_AFTER = 60.0
@@ -91,13 +92,18 @@ class Wait:
     @property
     def timeout(self) -> float | None:
         """Seconds until its end by its timeout, if that is how it ends."""
-        return TIMEOUT if "timeout" in self.arguments else None
+        return self.arguments.get("timeout")
 
 
 @dataclass
 class Cast:
-    """All waits, and the DAGs that they are in."""
+    """
+    All waits, and the DAGs that they are in.
 
+    :param timeout: of those that end by it.
+    """
+
+    timeout: float
     waits: dict[str, Wait] = field(default_factory=dict)
 
     @property
@@ -117,18 +123,19 @@ class Cast:
 
 
 def cast(times: int = 1) -> Cast:
-    """Return the waits: about a hundred, or so many times as many."""
-    found = Cast()
-    kinds = (
-        (kind, way) for way, counts in KINDS.items() for kind, count in counts.items() for _ in range(count)
-    )
-    for number, (kind, way) in enumerate((each for each in kinds for _ in range(times)), 1):
-        wait = _wait(f"{way}_{kind}_{number:03d}", cluster_id(number), kind, BEGUN[way])
-        found.waits[wait.name] = wait
+    """Return the waits: about a hundred; of those that wait in a triggerer, so many times as many."""
+    found = Cast(_TIMEOUT + (times - 1) * _MORE_TIMEOUT)
+    number = 0
+    for way, counts in KINDS.items():
+        for kind, count in counts.items():
+            for _ in range(count * (times if way in ("deferred", "triggered") else 1)):
+                number += 1
+                name = f"{way}_{kind}_{number:03d}"
+                found.waits[name] = _wait(name, cluster_id(number), kind, BEGUN[way], found.timeout)
     return found
 
 
-def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any]) -> Wait:
+def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any], timeout: float) -> Wait:
     arguments: dict[str, Any] = {
         "aws_conn_id": CONN_ID,
         "target_state": "WithCustomer",
@@ -144,10 +151,10 @@ def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any]) -> Wait:
                 name, cluster, arguments, "failed", ("SnowballTargetUnreachableError",), moves="Cancelled"
             )
         case "timeout":
-            arguments["timeout"] = TIMEOUT
+            arguments["timeout"] = timeout
             return Wait(name, cluster, arguments, "failed", ("AirflowSensorTimeout",), moves=None)
         case "soft":
-            arguments |= {"timeout": TIMEOUT, "soft_fail": True}
+            arguments |= {"timeout": timeout, "soft_fail": True}
             return Wait(name, cluster, arguments, "skipped", moves=None)
         case "outage":
             arguments["outage_timeout"] = 30

@@ -1,6 +1,8 @@
 """
 The deployment that is fired at, and that later tests share: PostgreSQL, and an Airflow with two triggerers.
 
+Its executor is the LocalExecutor, or the CeleryExecutor with Redis and two workers.
+
 ``make deployment`` starts it alone, with the waits of a fire, to look at.
 """
 
@@ -12,7 +14,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tests.system.airflow_processes import USER, AirflowProcesses
 from tests.system.fire.cast import CONN_ID, Cast, cast
 from tests.system.fire.snowball import FireSnowball
 from tests.system.postgres import Postgres
+from tests.system.redis_server import Redis
 
 __all__ = ["Deployment", "connect", "deployed"]
 
@@ -33,19 +36,28 @@ SETTINGS = {
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
 }
+CELERY = {
+    "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+    # How soon what a killed worker had taken is somebody else's; a day by default.
+    "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "40",
+    # How soon a task that nobody takes fails; ten minutes by default.
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "90",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "15",
+}
 
 
 @dataclass
 class Deployment:
-    """What is fired at."""
+    """What is fired at; with Redis, it has Celery's workers."""
 
     postgres: Postgres
     airflow: AirflowProcesses
     snowball: FireSnowball
+    redis: Redis | None = None
 
 
 @contextmanager
-def deployed(home: Path, waits: Cast) -> Iterator[Deployment]:
+def deployed(home: Path, waits: Cast, *, celery: bool = False) -> Iterator[Deployment]:
     """
     Run a deployment whose DAGs are the waits, connected to a Snowball where all devices are being prepared.
 
@@ -56,11 +68,18 @@ def deployed(home: Path, waits: Cast) -> Iterator[Deployment]:
     shutil.copy(HERE.parent / "dags" / "fire.py", dags)
     (dags / "fire.json").write_text(json.dumps(waits.dags))
     shutil.copytree(HERE / "plugins", home / "plugins")
-    with Postgres() as postgres, FireSnowball() as snowball:
+    with Postgres() as postgres, FireSnowball() as snowball, ExitStack() as stack:
         snowball.move({wait.cluster: "PreparingShipment" for wait in waits.waits.values()})
         settings = SETTINGS | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url}
-        with AirflowProcesses(home, dags, settings, triggerers=2) as airflow:
-            deployment = Deployment(postgres, airflow, snowball)
+        redis = stack.enter_context(Redis()) if celery else None
+        if redis is not None:
+            settings |= CELERY | {
+                "AIRFLOW__CELERY__BROKER_URL": redis.url,
+                "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{postgres.url}",
+            }
+        workers = 2 if celery else 0
+        with AirflowProcesses(home, dags, settings, triggerers=2, celery_workers=workers) as airflow:
+            deployment = Deployment(postgres, airflow, snowball, redis)
             connect(deployment, "first")
             yield deployment
 

@@ -12,7 +12,18 @@ from typing import Any
 from tests.system.fire.cast import Wait
 from tests.system.fire.plan import Fire
 
-__all__ = ["Verdicts", "judge"]
+__all__ = ["NAMES", "Verdicts", "judge"]
+
+NAMES = (
+    "right",
+    "wrong",
+    "lost",
+    "twice",
+    "late",
+    "polled after its end",
+    "told too little",
+    "by Airflow",
+)
 
 #: What Airflow says where it fails a try by a fault of its own, and where that is discussed.
 _AIRFLOWS = {
@@ -44,18 +55,16 @@ class Verdicts:
         if text:
             self.texts.append(f"{verdict}: {text}")
 
+    def bad(self) -> bool:
+        """Tell whether anything is not as it has to be, and is not Airflow's fault."""
+        return any(self.counts[name] for name in NAMES if name not in ("right", "by Airflow"))
+
+    def row(self) -> list[int]:
+        """Return the numbers, in the order of NAMES, and how many tries Airflow failed by its own faults."""
+        return [*(self.counts[name] for name in NAMES), self.faults.total()]
+
     def __str__(self) -> str:
-        names = (
-            "right",
-            "wrong",
-            "lost",
-            "twice",
-            "late",
-            "polled after its end",
-            "told too little",
-            "by Airflow",
-        )
-        table = "\n".join(f"{name:22}{self.counts[name]:5}" for name in names)
+        table = "\n".join(f"{name:22}{self.counts[name]:5}" for name in NAMES)
         faults = [f"Airflow failed {count} tries: {fault}" for fault, count in self.faults.items()]
         return "\n".join([table, *faults, *self.texts])
 

@@ -66,6 +66,8 @@ class Fire:
             ("DAGs are paused for a while", self._pause),
             ("tasks are cleared and marked", self._by_hand),
         ]
+        if self.deployment.redis is not None:
+            attacks.append(("Redis is away", self._redis))
         moves = [
             (f"{wait.name} moves to {wait.moves}", partial(self._move, wait))
             for wait in self.cast.waits.values()
@@ -129,9 +131,11 @@ class Fire:
             time.sleep(0.5)
         self.down.append((began, time.time()))
 
-    def say(self, text: str) -> None:
-        """Print a line, with the seconds since the beginning."""
-        print(f"{time.monotonic() - self._began:6.1f} s  {text}", flush=True)
+    def say(self, text: str) -> float:
+        """Print a line, with the seconds since the beginning; return them."""
+        seconds = time.monotonic() - self._began
+        print(f"{seconds:6.1f} s  {text}", flush=True)
+        return seconds
 
     def _away(self, began: float) -> None:
         self.down.append((began, time.time()))
@@ -169,6 +173,15 @@ class Fire:
         self.deployment.postgres.stop(how)
         time.sleep(self._random.uniform(0.0, 4.0))
         self.deployment.postgres.start()
+        self._away(began)
+
+    def _redis(self) -> None:
+        redis = self.deployment.redis
+        assert redis is not None
+        began = time.time()
+        redis.kill()
+        time.sleep(self._random.uniform(*_A_WHILE))
+        redis.start()
         self._away(began)
 
     def _edit_connection(self) -> None:
