@@ -71,7 +71,6 @@ class SharedClient:
             hook = await self._current()
             reply = await self._in_thread(_make_call, hook, call)
         except RequestError as error:
-            _forget_frames(error)
             self._metrics.error(error)
             if error.kind is ErrorKind.DENIED:
                 self._on_denial()
@@ -202,7 +201,12 @@ def _forget_frames(error: BaseException) -> None:
 def _make_call(hook: SnowballHook, call: Call) -> Any:
     from airflow_provider_snowball.hooks.snowball import make_call
 
-    return make_call(hook, call)
+    try:
+        return make_call(hook, call)
+    except RequestError as error:
+        # Here, not where it is awaited: whoever did may be gone.
+        _forget_frames(error)
+        raise
 
 
 def _classified(error: Exception) -> RequestError:

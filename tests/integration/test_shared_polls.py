@@ -143,6 +143,18 @@ async def test_connections_are_closed_though_answers_were_errors(fleet: FleetSer
         gc.enable()
 
 
+async def test_connections_are_closed_though_nobody_waits_for_the_error(fleet: FleetServer) -> None:
+    fleet.change(failing=1.0, latency=0.5)
+    gc.disable()
+    try:
+        async with running(*(wait_for(number, poke_interval=600.0) for number in range(5))):
+            await until(lambda: connections_to(fleet))
+        await until(lambda: polling_threads() == [])
+        assert connections_to(fleet) == []
+    finally:
+        gc.enable()
+
+
 def connections_to(fleet: FleetServer) -> list[str]:
     """Return the states of this process's connections to a server that are not closed."""
     found = psutil.Process().net_connections("tcp")
