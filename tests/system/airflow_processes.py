@@ -125,7 +125,7 @@ class AirflowProcesses:
 
     def __enter__(self) -> Self:
         try:
-            self._migrate()
+            self.run("db", "migrate")
             for name in self.components:
                 self.start(name)
             self.wait_until_ready()
@@ -152,6 +152,30 @@ class AirflowProcesses:
                 # A Ctrl-C in the terminal is for us; we end the components in our own time.
                 start_new_session=True,
             )
+
+    def configure(self, settings: Mapping[str, str | None]) -> None:
+        """Change the environment variables of what is started from now on; None is for none."""
+        self._environment |= {name: value for name, value in settings.items() if value is not None}
+        for name in [name for name, value in settings.items() if value is None]:
+            self._environment.pop(name, None)
+
+    def run(self, *arguments: str) -> None:
+        """
+        Run a command of Airflow's to its end.
+
+        :raises RuntimeError: if it fails; the message has its last lines.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=self._environment,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"airflow {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
 
     def kill(self, name: str) -> None:
         """End a component and all that it started at once, as a machine that loses power does."""
@@ -250,18 +274,6 @@ class AirflowProcesses:
         for each in left:
             each.kill()
         psutil.wait_procs(left, timeout=5)
-
-    def _migrate(self) -> None:
-        done = subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            env=self._environment,
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"airflow db migrate failed:\n{done.stderr[-3000:]}")
 
     def _tail(self, name: str) -> str:
         return self.log_of(name).read_text(errors="replace")[-3000:]

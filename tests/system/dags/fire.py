@@ -10,7 +10,11 @@ from typing import Any
 
 from airflow.sdk import DAG
 
+import airflow_provider_snowball
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
+
+# Upgrades ask for it.
+Path(os.environ["AIRFLOW_HOME"], "parsed_with").write_text(str(airflow_provider_snowball.__file__))
 
 
 def note(context: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.system.fire.snowball import cluster_id, job_id
 
-__all__ = ["CONN_ID", "Cast", "Wait", "cast"]
+__all__ = ["CONN_ID", "Cast", "Wait", "cast", "cast_of"]
 
 CONN_ID = "fire"
 #: Seconds, and for each further hundred of waits: with fewer, one might be over before all have begun.
@@ -127,14 +127,27 @@ class Cast:
 
 def cast(times: int = 1) -> Cast:
     """Return the waits: about a hundred; of those that wait in a triggerer, so many times as many."""
-    found = Cast(_TIMEOUT + (times - 1) * _MORE_TIMEOUT)
-    number = 0
-    for way, counts in KINDS.items():
-        for kind, count in counts.items():
-            for _ in range(count * (times if way in ("deferred", "triggered") else 1)):
-                number += 1
-                name = f"{way}_{kind}_{number:03d}"
-                found.waits[name] = _wait(name, cluster_id(number), kind, BEGUN[way], found.timeout)
+    counts = {
+        way: {
+            kind: count * (times if way in ("deferred", "triggered") else 1) for kind, count in kinds.items()
+        }
+        for way, kinds in KINDS.items()
+    }
+    return cast_of(counts, _TIMEOUT + (times - 1) * _MORE_TIMEOUT)
+
+
+def cast_of(counts: Mapping[str, Mapping[str, int]], timeout: float = _TIMEOUT) -> Cast:
+    """
+    Return other waits.
+
+    :param counts: how many of each of KINDS.
+    """
+    found = Cast(timeout)
+    for way, kinds in counts.items():
+        for kind in (kind for kind, count in kinds.items() for _ in range(count)):
+            number = len(found.waits) + 1
+            name = f"{way}_{kind}_{number:03d}"
+            found.waits[name] = _wait(name, cluster_id(number), kind, BEGUN[way], timeout)
     return found
 
 

@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +57,14 @@ class Deployment:
 
 
 @contextmanager
-def deployed(home: Path, waits: Cast, *, celery: bool = False) -> Iterator[Deployment]:
+def deployed(
+    home: Path, waits: Cast, *, celery: bool = False, more: Mapping[str, str] | None = None
+) -> Iterator[Deployment]:
     """
     Run a deployment whose DAGs are the waits, connected to a Snowball where all devices are being prepared.
 
     :param home: an empty directory, for everything that Airflow writes.
+    :param more: further environment variables of Airflow.
     """
     dags = home / "dags"
     dags.mkdir()
@@ -70,7 +73,7 @@ def deployed(home: Path, waits: Cast, *, celery: bool = False) -> Iterator[Deplo
     shutil.copytree(HERE / "plugins", home / "plugins")
     with Postgres() as postgres, FireSnowball() as snowball, ExitStack() as stack:
         snowball.move({wait.cluster: "PreparingShipment" for wait in waits.waits.values()})
-        settings = SETTINGS | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url}
+        settings = SETTINGS | dict(more or {}) | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url}
         redis = stack.enter_context(Redis()) if celery else None
         if redis is not None:
             settings |= CELERY | {

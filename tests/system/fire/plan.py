@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -92,9 +92,12 @@ class Fire:
 
     def move_the_late(self) -> None:
         """Have the jobs arrive of which somebody was to be told."""
-        for wait in self.cast.waits.values():
-            if wait.told:
-                self._move(wait)
+        self.move(wait for wait in self.cast.waits.values() if wait.told)
+
+    def move(self, waits: Iterable[Wait]) -> None:
+        """Have the jobs of waits move on."""
+        for wait in waits:
+            self._move(wait)
 
     def all_down(self, until: float) -> None:
         """Kill all that could tell of a deadline, until a time."""

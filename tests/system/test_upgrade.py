@@ -1,0 +1,146 @@
+"""
+Waits in flight outlive an upgrade of the package, a downgrade, and ``airflow db clean`` as our page has it.
+
+The package that they begin with is that of the commit which fixed the stored forms.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from airflow import __version__ as airflow_version
+from packaging.version import Version
+
+from tests.system.airflow_processes import processes_of
+from tests.system.fire.cast import OVERDUE_AFTER, Cast, Wait, cast_of
+from tests.system.fire.deployment import Deployment, deployed
+from tests.system.fire.judge import judge
+from tests.system.fire.plan import Fire
+from tests.system.postgres import programs
+from tests.system.test_fire import ENDED, until, until_all_have_ended, until_all_have_polled
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        Version(airflow_version) < Version("3.3"), reason="the cast counts on what 3.3 remembers of a try"
+    ),
+    pytest.mark.skipif(
+        programs() is None, reason="PostgreSQL is not installed (Debian's package postgresql)"
+    ),
+]
+
+STORED_FORMS_COMMIT = "9700561b3a2b579d7a664db05a62dc3ca6296a96"
+PACKAGE = "airflow_provider_snowball"
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the package as it was."""
+    folder = tmp_path_factory.mktemp("earlier")
+    archive = subprocess.run(
+        ["git", "archive", STORED_FORMS_COMMIT, PACKAGE],
+        cwd=_checkout(),
+        capture_output=True,
+        check=False,
+    )
+    if archive.returncode:
+        pytest.skip(f"no clone of the repository: {archive.stderr.decode()}")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
+
+
+def _checkout() -> str:
+    """Return the root of the clone that this file is in, also where it is in a folder below it."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--show-toplevel"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or "."
+
+
+@pytest.fixture
+def waits() -> Cast:
+    kinds = ("reach", "jobs", "unreachable", "overdue")
+    return cast_of(
+        {
+            "deferred": dict.fromkeys(kinds, 2),
+            "triggered": dict.fromkeys(kinds[:3], 2),
+            "rescheduled": dict.fromkeys(kinds, 2),
+        }
+    )
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, waits: Cast, earlier: Path) -> Iterator[Deployment]:
+    with deployed(tmp_path, waits, more={"PYTHONPATH": str(earlier)}) as deployment:
+        yield deployment
+    assert processes_of(tmp_path) == []
+
+
+def test_waits_outlive_an_upgrade_and_a_downgrade(
+    deployment: Deployment, waits: Cast, tmp_path: Path, earlier: Path
+) -> None:
+    airflow = deployment.airflow
+    runs = {dag_id: airflow.api.trigger(dag_id, {}) for dag_id in waits.dags}
+    fire = Fire(deployment, waits, runs, seed=0)
+    until_all_have_polled(fire)
+    assert parsed_with(tmp_path) == str(earlier)
+    first, second = list(waits.waits.values())[::2], list(waits.waits.values())[1::2]
+
+    fire.say("upgrade")
+    restart(fire, {"PYTHONPATH": None})
+    until(lambda: parsed_with(tmp_path) != str(earlier), "the DAGs are those of the new package", within=120)
+    # Who is late is told of with the new package, at the latest.
+    time.sleep(OVERDUE_AFTER + 30)
+    fire.move(first)
+    until(lambda: ended(fire, first), "the first half has ended", within=180)
+
+    fire.say(
+        "airflow db clean, of all that is older than now, in the tables that docs/operating_waits.md names"
+    )
+    clean = ("db", "clean", "--clean-before-timestamp", datetime.now(UTC).isoformat(timespec="seconds"))
+    airflow.run(*clean, "--tables", "log,job", "--skip-archive", "--yes")
+
+    fire.say("downgrade")
+    restart(fire, {"PYTHONPATH": str(earlier)})
+    until(lambda: parsed_with(tmp_path) == str(earlier), "the DAGs are those of the old package", within=120)
+    fire.move(second)
+    until_all_have_ended(fire)
+    fire.say("all have ended")
+    verdicts = judge(fire, deployment.snowball.polls(), tmp_path)
+    print(verdicts)
+    assert verdicts.counts["right"] == len(waits.waits), str(verdicts)
+    assert not verdicts.bad(), str(verdicts)
+
+
+def restart(fire: Fire, settings: dict[str, str | None]) -> None:
+    """Stop everything, and start it again with other settings, as an upgrade does."""
+    airflow = fire.deployment.airflow
+    for name in airflow.components:
+        airflow.stop(name)
+    airflow.configure(settings)
+    for name in airflow.components:
+        airflow.start(name)
+    fire.until_healthy()
+
+
+def parsed_with(home: Path) -> str:
+    """Return where the package is from that the DAGs were last parsed with."""
+    return str(Path((home / "parsed_with").read_text()).parent.parent)
+
+
+def ended(fire: Fire, some: Sequence[Wait]) -> bool:
+    names = {wait.name for wait in some}
+    states = {each["task_id"]: each["state"] for each in fire.deployment.airflow.instances(fire.runs)}
+    return all(states[name] in ENDED for name in names)
