@@ -25,7 +25,7 @@ from airflow_provider_snowball.exceptions import SnowballConnectionError
 from airflow_provider_snowball.hooks.connection_form import ACCEPTED_TYPES, without_empty
 from airflow_provider_snowball.hooks.redaction import redacted
 
-__all__ = ["config_of", "read_connection", "verify_of"]
+__all__ = ["check_stored_extra", "config_of", "read_connection", "verify_of"]
 
 #: Fields of the extra that hold an object of their own.
 _OBJECTS = ("assume_role_kwargs", "config_kwargs", "service_config", "session_kwargs")
@@ -183,6 +183,20 @@ def check_region(value: Any, what: str) -> str | None:
         # botocore refuses all else that is no region, but lets a last line break through: into a header.
         raise SnowballConnectionError(f"region_name of {what} must be text such as us-east-1; got {value!r}")
     return value
+
+
+def check_stored_extra(stored: str, name: str) -> None:
+    """
+    Refuse the extra of a connection in JSON that Airflow could not read.
+
+    Airflow before 3.2 refuses one that is no JSON object, and says of the connection that it is not there.
+    """
+    try:
+        connection = json.loads(stored)
+    except ValueError:
+        return
+    if isinstance(connection, dict):
+        _object_of(connection.get("extra"), f"The extra of {name}")
 
 
 def _read_extra(text: Any, name: str) -> dict[str, Any]:

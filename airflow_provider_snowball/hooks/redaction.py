@@ -11,7 +11,7 @@ import re
 
 import botocore.exceptions as bc
 
-__all__ = ["bounded", "redacted", "without_secrets"]
+__all__ = ["bounded", "redact", "redacted", "without_secrets"]
 
 #: How long a text about an error may be.
 _LONGEST = 2000
@@ -37,6 +37,29 @@ def redacted(text: str) -> str:
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def redact(error: BaseException) -> None:
+    """Take secrets out of an exception and out of those behind it, which stay what they are."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.args = tuple(_redacted_text(value) for value in each.args)
+        for name, value in list(vars(each).items()):
+            if isinstance(value, str):
+                setattr(each, name, redacted(value))
+            elif name == "kwargs" and isinstance(value, dict):
+                # What botocore made the text from.
+                each.kwargs = {key: _redacted_text(one) for key, one in value.items()}  # type: ignore[attr-defined]
+        left += [each.__cause__, each.__context__]
+
+
+def _redacted_text(value: object) -> object:
+    return redacted(value) if isinstance(value, str) else value
 
 
 def without_secrets(error: BaseException) -> BaseException:

@@ -32,6 +32,7 @@ from airflow_provider_snowball.hooks.connection_form import (
 )
 from airflow_provider_snowball.hooks.connection_settings import (
     check_region,
+    check_stored_extra,
     config_of,
     read_connection,
     verify_of,
@@ -138,7 +139,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
             return super().get_connection(conn_id)
         except AirflowNotFoundException as error:
             variable = f"AIRFLOW_CONN_{conn_id.upper()}"
-            if os.environ.get(variable):
+            if stored := os.environ.get(variable):
+                check_stored_extra(stored, f"Airflow connection {conn_id!r}")
                 raise SnowballConnectionError(
                     f"Airflow connection {conn_id!r} cannot be read from the environment's {variable}: "
                     "it is neither JSON nor a URI whose special characters, such as a / in the secret, are "

@@ -20,7 +20,7 @@ from typing import Any
 import botocore.exceptions as bc
 
 from airflow_provider_snowball.exceptions import SnowballAnswerError
-from airflow_provider_snowball.hooks.redaction import redacted
+from airflow_provider_snowball.hooks.redaction import redact, redacted
 from airflow_provider_snowball.lifecycle import ArgumentError
 
 __all__ = ["take_whole_answers_only", "unreadable_as_broken"]
@@ -157,6 +157,10 @@ def unreadable_as_broken(operation: str) -> Iterator[None]:
     """
     try:
         yield
+    except bc.HTTPClientError as error:
+        # urllib3 before 2.8 shows the whole address of a proxy that it cannot parse.
+        redact(error)
+        raise
     except (bc.BotoCoreError, bc.ClientError, ArgumentError):
         raise
     except (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError) as error:

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 import botocore.exceptions
 import pytest
 from airflow import __version__ as airflow_version
+from packaging.version import Version
 
 from airflow_provider_snowball.exceptions import SnowballConnectionError, SnowballPermanentError
 from airflow_provider_snowball.hooks.snowball import SnowballHook, make_call
@@ -88,11 +89,10 @@ def whole(name: str, says: str, **members: Any) -> Row:
 
 NO_OBJECTS: list[Any] = ["text", [1], 5, True, '{"a":', "[1]"]
 NO_TEXTS: list[Any] = [5, ["x"], {"a": SECRET}, True]
-#: Airflow 2.11 itself cannot read such a connection, which then is refused as one that is none.
-IS_READ_STRICTLY = airflow_version.startswith("2.")
-UNREAD = "cannot be read from the environment"
-NO_JSON = UNREAD if IS_READ_STRICTLY else "does not parse as a JSON object"
-NO_OBJECT = UNREAD if IS_READ_STRICTLY else "must be a JSON object"
+#: Airflow itself cannot read a connection then whose extra is no object.
+IS_READ_STRICTLY = Version(airflow_version) < Version("3.2")
+NO_JSON = "does not parse as a JSON object"
+NO_OBJECT = "must be a JSON object"
 CONFIGS: list[tuple[Any, str]] = [
     ({"nonsense": SECRET}, "'nonsense', which is no option"),
     ({"nonsense": 1}, "'nonsense', which is no option"),

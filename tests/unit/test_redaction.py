@@ -7,7 +7,7 @@ from typing import Any
 import botocore.exceptions as bc
 import pytest
 
-from airflow_provider_snowball.hooks.redaction import bounded, redacted, without_secrets
+from airflow_provider_snowball.hooks.redaction import bounded, redact, redacted, without_secrets
 
 
 class TestBounded:
@@ -191,3 +191,20 @@ class TestWithoutSecrets:
     def test_any_other_that_is_long(self) -> None:
         shown = without_secrets(ValueError("http://me:pw@one" + "x" * 2000))
         assert str(shown) == "ValueError: http://***@one" + "x" * 1986 + "… (2014 characters)"
+
+
+class TestRedact:
+    def test_in_the_whole_chain(self) -> None:
+        cause = ValueError("Failed to parse: http://me:a/pw@proxy", 5)
+        cause.location = "http://me:a/pw@proxy"  # type: ignore[attr-defined]  # as urllib3's have one
+        error = bc.HTTPClientError(error=cause, endpoint_url="http://me:a/pw@proxy")
+        error.__cause__ = error.__context__ = cause
+        cause.__context__ = error
+        redact(error)
+        assert (
+            str(error)
+            == "An HTTP Client raised an unhandled exception: ('Failed to parse: http://***@proxy', 5)"
+        )
+        assert error.kwargs == {"error": cause, "endpoint_url": "http://***@proxy"}
+        assert cause.args == ("Failed to parse: http://***@proxy", 5)
+        assert vars(cause) == {"location": "http://***@proxy"}
