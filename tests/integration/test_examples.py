@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -131,9 +134,32 @@ class TestMigration:
 
 
 class TestPerDevice:
-    def test_from_arrival_to_departure(self, snowball: SnowballServer, run_example: RunExample) -> None:
-        cluster_id = order_cluster(client_of(snowball.endpoint_url), devices=3)
-        run = run_example("per_device", cluster_id=cluster_id, min_jobs=3)
+    def test_from_arrival_to_departure(
+        self, snowball: SnowballServer, run_example: RunExample, airflow_home: Path
+    ) -> None:
+        cluster_id, jobs = ordered(snowball, 3)
+
+        def send_back_once_copied() -> None:
+            # A device that leaves by the clock may be gone before a slow machine has begun the copy.
+            with closing(sqlite3.connect(airflow_home / "airflow.db", timeout=60)) as database:
+                while not ended.wait(0.2):
+                    copied = database.execute(
+                        "select count(*) from task_instance where task_id = ? and state = ? and dag_id = ?",
+                        ("device.copy_to_device", "success", "example_snowball_per_device"),
+                    )
+                    if copied.fetchone() == (3,):
+                        break
+            for job_id in jobs:
+                steer(snowball.endpoint_url, job_id, send_on=True)
+
+        ended = Event()
+        sender = Thread(target=send_back_once_copied)
+        sender.start()
+        try:
+            run = run_example("per_device", cluster_id=cluster_id, min_jobs=3)
+        finally:
+            ended.set()
+            sender.join()
         assert run.state == "success"
         listed = ids(run, "wait_for_list")
         assert len(listed) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -97,12 +98,18 @@ print(json.dumps([labels, manager.field_behaviours["snowball"], hook.hook_name, 
 import json, sys, warnings
 from importlib.util import find_spec
 from unittest.mock import MagicMock
-if not find_spec("wtforms"):
-    sys.modules["wtforms"] = MagicMock()
+from airflow import __version__
 from airflow.providers_manager import ProvidersManager
 told = []
 warnings.warn = lambda message, *more, **options: told.append(str(message))
-assert "extra__snowball__region_name" in ProvidersManager().connection_form_widgets
+if __version__.startswith(("3.0.", "3.1.")):
+    # Reads the forms without Flask-AppBuilder, which is not installed.
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+    assert any(each.connection_type == "snowball" for each in HookMetaService.hook_meta_data())
+else:
+    if not find_spec("wtforms"):
+        sys.modules["wtforms"] = MagicMock()
+    assert "extra__snowball__region_name" in ProvidersManager().connection_form_widgets
 print(json.dumps([each for each in told if "nowball" in each]))
 """
     HOOK_INFO = """
@@ -113,6 +120,11 @@ print(json.dumps([hook.hook_name, hook.connection_testable, hook.connection_id_a
 """
 
     @pytest.mark.skipif(airflow_version.startswith("2."), reason="the React form came with Airflow 3")
+    @pytest.mark.xfail(
+        airflow_version.startswith("3.0.") and not find_spec("flask_appbuilder"),
+        reason="Airflow 3.0's form has no fields of any provider where Flask-AppBuilder is not installed",
+        strict=True,
+    )
     def test_react(self) -> None:
         form = python(self.REACT)
         assert form["hook_name"] == "AWS Snowball"
