@@ -54,7 +54,8 @@ KINDS: Mapping[str, Mapping[str, int]] = {
 }
 
 
-#: The first try ends in an outage; no later one has an answer at all, and what botocore says of it goes up.
+#: The first try ends in an outage; no later one has an answer at all, and what is wrong at its poll goes up:
+#: the connection may be gone just then.
 OUTAGE = (
     "SnowballOutageError",
     "SnowballAnswerError",
@@ -64,6 +65,8 @@ OUTAGE = (
     "HTTPClientError",
     "ReadTimeoutError",
     "ResponseStreamingError",
+    "SnowballConnectionError",
+    "SnowballTriggerError",
 )
 
 
