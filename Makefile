@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
+FIRE_VENV := .venv-fire
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
 .PHONY: help test system fire fuzz mutants check lint types wheel test-wheel oldest newest lines hooks demo airflow deployment \
@@ -84,12 +85,18 @@ lines: $(VENV)/.installed
 system: $(VENV)/.installed
 	$(BIN)/python -m pytest -m system -s $(if $(SEED),--fire-seed $(SEED))
 
+# In an environment of its own: the other tests are to do without Celery.
+$(FIRE_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(FIRE_VENV)
+	$(FIRE_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(FIRE_VENV)/bin/python -m pip install --quiet --editable ".[emulator]" --group test --group celery
+	touch $@
+
 # Fires of other seeds, each with a row of tests/system/fire/RESULTS.md: five as in the tests, one at a few hundred waits,
 # and one at Celery's workers. Over an hour; needs Debian's postgresql and redis-server.
-fire: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --group celery
+fire: $(FIRE_VENV)/.installed
 	for more in "" "" "" "" "" "--fire-times 4" "--fire-times 4 --fire-celery"; do \
-		$(BIN)/python -m pytest tests/system/test_fire.py -s --fire-results tests/system/fire/RESULTS.md $$more || exit; \
+		$(FIRE_VENV)/bin/python -m pytest tests/system/test_fire.py -s --fire-results tests/system/fire/RESULTS.md $$more || exit; \
 	done
 
 deployment: $(VENV)/.installed
@@ -121,4 +128,4 @@ bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCHMARKS)
 
 clean:
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) .nox build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(FIRE_VENV) .nox build dist .pytest_cache .mypy_cache .ruff_cache

@@ -157,11 +157,11 @@ def unreadable_as_broken(operation: str) -> Iterator[None]:
     """
     try:
         yield
-    except bc.HTTPClientError as error:
-        # urllib3 before 2.8 shows the whole address of a proxy that it cannot parse.
+    except bc.BotoCoreError as error:
+        # That the address of a proxy cannot be parsed is told with its password by urllib3 before 2.8.
         redact(error)
         raise
-    except (bc.BotoCoreError, bc.ClientError, ArgumentError):
+    except (bc.ClientError, ArgumentError):
         raise
     except (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         raise _broken(

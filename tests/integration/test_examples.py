@@ -139,19 +139,21 @@ class TestPerDevice:
     ) -> None:
         cluster_id, jobs = ordered(snowball, 3)
 
-        def send_back_once_copied() -> None:
-            # A device that leaves by the clock may be gone before a slow machine has begun the copy.
+        def copies() -> int:
             with closing(sqlite3.connect(airflow_home / "airflow.db", timeout=60)) as database:
-                while not ended.wait(0.2):
-                    copied = database.execute(
-                        "select count(*) from task_instance where task_id = ? and state = ? and dag_id = ?",
-                        ("device.copy_to_device", "success", "example_snowball_per_device"),
-                    )
-                    if copied.fetchone() == (3,):
-                        break
+                ended = "select count(*) from task_instance where task_id = ? and state in (?, ?, ?)"
+                states = ("success", "failed", "upstream_failed")
+                return int(database.execute(ended, ("device.copy_to_device", *states)).fetchone()[0])
+
+        def send_back_once_copied() -> None:
+            # A device that leaves by the clock may be gone before a slow machine has begun the copy. Where
+            # one fails, they leave as well: the run has to end.
+            while copies() < before + 3 and not ended.wait(0.2):
+                pass
             for job_id in jobs:
                 steer(snowball.endpoint_url, job_id, send_on=True)
 
+        before = copies()
         ended = Event()
         sender = Thread(target=send_back_once_copied)
         sender.start()

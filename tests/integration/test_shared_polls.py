@@ -129,30 +129,31 @@ async def test_what_is_under_way_is_given_up_with_the_last_wait(fleet: FleetServ
     assert fleet.counts()["ListClusterJobs"] < 20
 
 
+@pytest.fixture
+def without_garbage_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_garbage_collection")
 async def test_connections_are_closed_though_answers_were_errors(fleet: FleetServer) -> None:
     """An error holds the frames that it came through, and they hold what they talked through."""
     fleet.change(failing=1.0)
-    gc.disable()
-    try:
-        async with running(*(wait_for(number, poke_interval=600.0) for number in range(5))):
-            await until(lambda: fleet.counts()["failed"] >= 5)
-            assert connections_to(fleet)
-        await until(lambda: polling_threads() == [])
-        assert connections_to(fleet) == []
-    finally:
-        gc.enable()
+    async with running(*(wait_for(number, poke_interval=600.0) for number in range(5))):
+        await until(lambda: fleet.counts()["failed"] >= 5)
+        assert connections_to(fleet)
+    await until(lambda: polling_threads() == [])
+    assert connections_to(fleet) == []
 
 
+@pytest.mark.usefixtures("without_garbage_collection")
 async def test_connections_are_closed_though_nobody_waits_for_the_error(fleet: FleetServer) -> None:
     fleet.change(failing=1.0, latency=0.5)
-    gc.disable()
-    try:
-        async with running(*(wait_for(number, poke_interval=600.0) for number in range(5))):
-            await until(lambda: connections_to(fleet) != [])
-        await until(lambda: polling_threads() == [])
-        assert connections_to(fleet) == []
-    finally:
-        gc.enable()
+    async with running(*(wait_for(number, poke_interval=600.0) for number in range(5))):
+        await until(lambda: connections_to(fleet) != [])
+    await until(lambda: polling_threads() == [])
+    assert connections_to(fleet) == []
 
 
 def connections_to(fleet: FleetServer) -> list[str]:

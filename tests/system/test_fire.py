@@ -17,28 +17,15 @@ from pathlib import Path
 import psutil
 import pytest
 from airflow import __version__ as airflow_version
-from packaging.version import Version
 
 from tests.system.airflow_processes import processes_of, strange_listeners
 from tests.system.fire.cast import OVERDUE_AFTER, Cast, cast
 from tests.system.fire.deployment import Deployment, deployed
 from tests.system.fire.judge import judge
 from tests.system.fire.plan import Fire
-from tests.system.postgres import programs
+from tests.system.fire.watching import MARKS, until, until_all_have_ended, until_all_have_polled
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(
-        Version(airflow_version) < Version("3.3"), reason="the cast counts on what 3.3 remembers of a try"
-    ),
-    pytest.mark.skipif(
-        programs() is None, reason="PostgreSQL is not installed (Debian's package postgresql)"
-    ),
-]
-
-ENDED = ("success", "failed", "skipped")
-#: Seconds in which no task's state changes.
-STUCK_AFTER = 300.0
+pytestmark = MARKS
 
 
 @pytest.fixture
@@ -71,7 +58,8 @@ def test_nothing_is_lost(
     time.sleep(max(began + OVERDUE_AFTER + 60 - time.time(), 0))
     fire.move_the_late()
     until_all_have_ended(fire)
-    seconds = fire.say("all have ended")
+    fire.say("all have ended")
+    seconds = fire.seconds()
     assert strange_listeners(tmp_path) == []
     verdicts = judge(fire, deployment.snowball.polls(), tmp_path)
     after = footprint(deployment)
@@ -89,6 +77,8 @@ def test_nothing_is_lost(
         with results.open("a") as file:
             file.write(f"| {' | '.join(map(str, row))} |\n")
     assert not verdicts.bad(), str(verdicts)
+    # Those that keep something for each wait keep more.
+    assert all(last - first < len(waits.waits) / 3 for first, last in zip(before[:2], after[:2], strict=True))
     until(lambda: sockets_to(deployment) == [], "all sockets to Snowball are closed", within=60)
 
 
@@ -103,45 +93,6 @@ def footprint(deployment: Deployment) -> tuple[int, int, int]:
                 files += process.num_fds()
                 memory += process.memory_info().rss
     return threads, files, memory // 10**6
-
-
-def until_all_have_polled(fire: Fire) -> None:
-    clusters = {wait.cluster for wait in fire.cast.waits.values() if "cluster_id" in wait.arguments}
-    jobs = {wait.name for wait in fire.cast.waits.values() if "job_ids" in wait.arguments}
-
-    def all_have() -> bool:
-        states = {each["task_id"]: each["state"] for each in fire.deployment.airflow.instances(fire.runs)}
-        return clusters <= fire.deployment.snowball.polls().keys() and all(
-            states[name] in ("deferred", "up_for_reschedule") for name in jobs
-        )
-
-    until(all_have, "all waits have polled", within=fire.cast.timeout)
-
-
-def until_all_have_ended(fire: Fire) -> None:
-    seen: dict[str, str] = {}
-    stuck_at = time.monotonic() + STUCK_AFTER
-    while True:
-        fire.until_healthy()
-        states = {each["task_id"]: each["state"] for each in fire.deployment.airflow.instances(fire.runs)}
-        going = {name: state for name, state in states.items() if state not in ENDED}
-        if not going:
-            return
-        if states != seen:
-            seen, stuck_at = states, time.monotonic() + STUCK_AFTER
-        if time.monotonic() > stuck_at:
-            # The judge says what is lost.
-            print(f"nothing has moved for {STUCK_AFTER:g} s: {going}")
-            return
-        time.sleep(1)
-
-
-def until(condition: object, what: str, within: float) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(0.5)
 
 
 def sockets_to(deployment: Deployment) -> list[str]:

@@ -8,33 +8,21 @@ from __future__ import annotations
 
 import io
 import subprocess
-import tarfile
-import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from airflow import __version__ as airflow_version
-from packaging.version import Version
 
 from tests.system.airflow_processes import processes_of
 from tests.system.fire.cast import OVERDUE_AFTER, Cast, Wait, cast_of
 from tests.system.fire.deployment import Deployment, deployed
-from tests.system.fire.judge import judge
+from tests.system.fire.judge import judge, told_jobs
 from tests.system.fire.plan import Fire
-from tests.system.postgres import programs
-from tests.system.test_fire import ENDED, until, until_all_have_ended, until_all_have_polled
+from tests.system.fire.watching import ENDED, MARKS, until, until_all_have_ended, until_all_have_polled
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(
-        Version(airflow_version) < Version("3.3"), reason="the cast counts on what 3.3 remembers of a try"
-    ),
-    pytest.mark.skipif(
-        programs() is None, reason="PostgreSQL is not installed (Debian's package postgresql)"
-    ),
-]
+pytestmark = MARKS
 
 STORED_FORMS_COMMIT = "9700561b3a2b579d7a664db05a62dc3ca6296a96"
 PACKAGE = "airflow_provider_snowball"
@@ -45,15 +33,15 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the package as it was."""
     folder = tmp_path_factory.mktemp("earlier")
     archive = subprocess.run(
-        ["git", "archive", STORED_FORMS_COMMIT, PACKAGE],
+        ["git", "archive", "--format=zip", STORED_FORMS_COMMIT, PACKAGE],
         cwd=_checkout(),
         capture_output=True,
         check=False,
     )
     if archive.returncode:
         pytest.skip(f"no clone of the repository: {archive.stderr.decode()}")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(archive.stdout)) as file:
+        file.extractall(folder)
     return folder
 
 
@@ -101,8 +89,12 @@ def test_waits_outlive_an_upgrade_and_a_downgrade(
     fire.say("upgrade")
     restart(fire, {"PYTHONPATH": None})
     until(lambda: parsed_with(tmp_path) != str(earlier), "the DAGs are those of the new package", within=120)
-    # Who is late is told of with the new package, at the latest.
-    time.sleep(OVERDUE_AFTER + 30)
+    expected = {wait.name: wait.told for wait in waits.waits.values() if wait.told}
+    until(
+        lambda: {name: len(jobs) for name, jobs in told_jobs(tmp_path).items()} == expected,
+        "with the new package, at the latest, all late jobs are told of",
+        within=OVERDUE_AFTER + 180,
+    )
     fire.move(first)
     until(lambda: ended(fire, first), "the first half has ended", within=180)
 
@@ -127,8 +119,8 @@ def test_without_its_tables_named_airflow_db_clean_erases_a_wait(deployment: Dep
     """Which is why the page says so: of a run, Airflow looks at its age alone."""
     [dag_id, *_] = waits.dags
     [name, *_] = waits.dags[dag_id]
-    runs = {dag_id: deployment.airflow.api.trigger(dag_id, {})}
-    until(lambda: states_of(deployment, runs).get(name) == "deferred", "it waits", within=180)
+    fire = Fire(deployment, waits, {dag_id: deployment.airflow.api.trigger(dag_id, {})}, seed=0)
+    until(lambda: fire.states().get(name) == "deferred", "it waits", within=180)
     clean(deployment)
     with deployment.postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("select count(*) from task_instance")
@@ -141,10 +133,6 @@ def clean(deployment: Deployment, *arguments: str) -> None:
     deployment.airflow.run(
         *("db", "clean", "--clean-before-timestamp", now, "--skip-archive", "--yes"), *arguments
     )
-
-
-def states_of(deployment: Deployment, runs: dict[str, str]) -> dict[str, str]:
-    return {each["task_id"]: each["state"] for each in deployment.airflow.instances(runs)}
 
 
 def restart(fire: Fire, settings: dict[str, str | None]) -> None:
@@ -164,5 +152,5 @@ def parsed_with(home: Path) -> str:
 
 
 def ended(fire: Fire, some: Sequence[Wait]) -> bool:
-    states = states_of(fire.deployment, fire.runs)
+    states = fire.states()
     return all(states[wait.name] in ENDED for wait in some)

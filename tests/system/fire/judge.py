@@ -12,7 +12,7 @@ from typing import Any
 from tests.system.fire.cast import Wait
 from tests.system.fire.plan import Fire
 
-__all__ = ["NAMES", "Verdicts", "judge"]
+__all__ = ["NAMES", "Verdicts", "judge", "told_jobs"]
 
 NAMES = (
     "right",
@@ -81,7 +81,7 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
         )
         instances = {row[0]: row[1:] for row in cursor.fetchall()}
     ends = _by_task(_lines(home / "ends.jsonl"))
-    told = _lines(home / "told.jsonl")
+    told = told_jobs(home)
     verdicts = Verdicts()
     for name, wait in fire.cast.waits.items():
         state, tries, ended_at = instances[name]
@@ -89,7 +89,7 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
         if ended_at is not None:
             _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), ended_at)
         if wait.told:
-            _judge_told(verdicts, wait, [each for each in told if each[0] == name], tries)
+            _judge_told(verdicts, wait, told.get(name, Counter()), tries)
     return verdicts
 
 
@@ -144,8 +144,15 @@ def _judge_time(verdicts: Verdicts, fire: Fire, wait: Wait, polls: Sequence[floa
         )
 
 
-def _judge_told(verdicts: Verdicts, wait: Wait, told: Sequence[Sequence[Any]], tries: int) -> None:
-    jobs = Counter(text.split()[0] for _, _, texts in told for text in texts)
+def told_jobs(home: Path) -> dict[str, Counter[str]]:
+    """Return how often somebody was told of each job, by the name of its wait."""
+    found: dict[str, Counter[str]] = {}
+    for name, _, texts in _lines(home / "told.jsonl"):
+        found.setdefault(name, Counter()).update(text.split()[0] for text in texts)
+    return found
+
+
+def _judge_told(verdicts: Verdicts, wait: Wait, jobs: Mapping[str, int], tries: int) -> None:
     if len(jobs) < wait.told:
         verdicts.add("told too little", f"{wait.name}: somebody was told of {sorted(jobs)}")
     # Whoever is killed between telling and noting it tells again: Airflow then has another try.

@@ -134,11 +134,17 @@ class Fire:
             time.sleep(0.5)
         self.down.append((began, time.time()))
 
-    def say(self, text: str) -> float:
-        """Print a line, with the seconds since the beginning; return them."""
-        seconds = time.monotonic() - self._began
-        print(f"{seconds:6.1f} s  {text}", flush=True)
-        return seconds
+    def states(self) -> dict[str, str]:
+        """Return the state of each wait."""
+        return {each["task_id"]: each["state"] for each in self.deployment.airflow.instances(self.runs)}
+
+    def seconds(self) -> float:
+        """Return how long it has been going on."""
+        return time.monotonic() - self._began
+
+    def say(self, text: str) -> None:
+        """Print a line, with the seconds since the beginning."""
+        print(f"{self.seconds():6.1f} s  {text}", flush=True)
 
     def _away(self, began: float) -> None:
         self.down.append((began, time.time()))
@@ -182,7 +188,7 @@ class Fire:
         redis = self.deployment.redis
         assert redis is not None
         began = time.time()
-        redis.kill()
+        redis.stop(signal.SIGKILL)
         time.sleep(self._random.uniform(*_A_WHILE))
         redis.start()
         self._away(began)
@@ -211,7 +217,7 @@ class Fire:
     def _by_hand(self) -> None:
         """Clear two waits that go on, and mark two."""
         api = self.deployment.airflow.api
-        states = {each["task_id"]: each["state"] for each in self.deployment.airflow.instances(self.runs)}
+        states = self.states()
         going = [
             wait
             for wait in self.cast.waits.values()

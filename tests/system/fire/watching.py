@@ -1,0 +1,68 @@
+"""What tests of the deployment wait for, and where they can run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from airflow import __version__ as airflow_version
+from packaging.version import Version
+
+from tests.system.fire.plan import Fire
+from tests.system.postgres import programs
+
+__all__ = ["ENDED", "MARKS", "until", "until_all_have_ended", "until_all_have_polled"]
+
+MARKS = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        Version(airflow_version) < Version("3.3"), reason="the cast counts on what 3.3 remembers of a try"
+    ),
+    pytest.mark.skipif(
+        programs() is None, reason="PostgreSQL is not installed (Debian's package postgresql)"
+    ),
+]
+ENDED = ("success", "failed", "skipped")
+#: Seconds in which no task's state changes.
+_STUCK_AFTER = 300.0
+
+
+def until_all_have_polled(fire: Fire) -> None:
+    """Wait until each wait has looked once."""
+    clusters = {wait.cluster for wait in fire.cast.waits.values() if "cluster_id" in wait.arguments}
+    jobs = {wait.name for wait in fire.cast.waits.values() if "job_ids" in wait.arguments}
+
+    def all_have() -> bool:
+        states = fire.states()
+        return clusters <= fire.deployment.snowball.polls().keys() and all(
+            states[name] in ("deferred", "up_for_reschedule") for name in jobs
+        )
+
+    until(all_have, "all waits have polled", within=fire.cast.timeout)
+
+
+def until_all_have_ended(fire: Fire) -> None:
+    """Wait until all waits have ended, or nothing moves any more: the judge says what is lost."""
+    seen: dict[str, str] = {}
+    stuck_at = time.monotonic() + _STUCK_AFTER
+    while True:
+        fire.until_healthy()
+        states = fire.states()
+        going = {name: state for name, state in states.items() if state not in ENDED}
+        if not going:
+            return
+        if states != seen:
+            seen, stuck_at = states, time.monotonic() + _STUCK_AFTER
+        if time.monotonic() > stuck_at:
+            print(f"nothing has moved for {_STUCK_AFTER:g} s: {going}")
+            return
+        time.sleep(1)
+
+
+def until(condition: Callable[[], bool], what: str, within: float) -> None:
+    """Wait until a condition holds; fail after so many seconds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        time.sleep(0.5)
