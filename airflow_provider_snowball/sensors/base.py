@@ -204,14 +204,19 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
         """End the wait as the trigger found; the method's name and the event's form are stored: they stay."""
-        from airflow_provider_snowball.triggers.events import interim_of, region_of, step_of
+        from airflow_provider_snowball.triggers.events import interim_of, region_of, step_of, try_number_of
 
         if region := region_of(event):
             # No worker has had this task before.
             SnowFamilyConsoleLink().persist(context, lambda: region)
         if interim := interim_of(event):
             self._go_on(context, *interim)
-        return self._end(step_of(event))
+        step = step_of(event)
+        this_try, _ = try_numbers(context, self.retries or 0)
+        if isinstance(step, Fail) and (try_number_of(event) or this_try) < this_try:
+            # Before 3.1.1, Airflow resumes a retry with what failed the try before (apache/airflow#56704).
+            return self.execute(context)
+        return self._end(step)
 
     def _go_on(self, context: Context, step: Again, memory: Mapping[str, str]) -> NoReturn:
         """Tell of overdue jobs where the trigger could not, and hand on what it knew to another one."""
@@ -359,10 +364,11 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         now = datetime.now(UTC)
         # The delay may have been planned before a worker was free.
         next_poll = min(now + timedelta(seconds=delay), max(wait.deadline, now))
+        this_try, _ = try_numbers(context, self.retries or 0)
         trigger = getattr(triggers, self.trigger_class)(
             **wait.config.arguments(),
             **self.aws_parameters,
-            memory=wait.memory(),
+            memory=wait.memory() | {"try_number": str(this_try)},
             next_poll=next_poll.isoformat(),
         )
         left = max(wait.deadline - now, timedelta(0))

@@ -50,7 +50,8 @@ class SnowballTrigger(BaseTrigger):
     The arguments are the parameters of a wait
     (:class:`~airflow_provider_snowball.waiting.config.WaitConfig`), the four AWS parameters, and
 
-    * ``memory``: what the wait knew when it was handed to the triggerer; None if it begins there.
+    * ``memory``: what the wait knew when it was handed to the triggerer, and the number of the try that
+      did so; None if it begins there.
     * ``next_poll``: when to poll first, ISO 8601 with offset; None or past means at once.
     """
 
@@ -104,12 +105,16 @@ class SnowballTrigger(BaseTrigger):
             # dag.test() of Airflow 2.11 loops for ever (no issue filed).
             log.exception("%s broke off", type(self).__name__)
             text = f"The trigger broke off: {type(error).__name__}: {error}"
-            event = event_of(Fail(FailKind.TRANSIENT, text))
+            event = event_of(Fail(FailKind.TRANSIENT, text), try_number=self._try_number)
         finally:
             if subscription is not None:
                 subscription.end()
                 wait_ended()
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's own
+
+    @property
+    def _try_number(self) -> str | None:
+        return (self.memory or {}).get("try_number")
 
     def _wait(self) -> Wait:
         try:
@@ -153,7 +158,7 @@ class SnowballTrigger(BaseTrigger):
         if not isinstance(step, Again):
             if isinstance(step, Fail) and step.kind is FailKind.TIMEOUT:
                 count_late_end(wait.deadline, _now())
-            return event_of(step, region=region)
+            return event_of(step, region=region, try_number=self._try_number)
         if step.overdue or step.keep:
             # Airflow keeps a trigger's arguments as they were when it began: a worker has to tell whoever is
             # to be told, and to begin another trigger with what this one knows.

@@ -14,22 +14,35 @@ from typing import Any
 from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind
 from airflow_provider_snowball.waiting.time_in_state import Overdue
 
-__all__ = ["EVENT_VERSION", "event_of", "interim_event_of", "interim_of", "region_of", "step_of"]
+__all__ = [
+    "EVENT_VERSION",
+    "event_of",
+    "interim_event_of",
+    "interim_of",
+    "region_of",
+    "step_of",
+    "try_number_of",
+]
 
 EVENT_VERSION = 1
 
 
-def event_of(step: Done | Fail, *, region: str | None = None) -> dict[str, Any]:
+def event_of(
+    step: Done | Fail, *, region: str | None = None, try_number: str | None = None
+) -> dict[str, Any]:
     """
     Return the payload that says how a wait ended, in plain JSON values.
 
     :param region: the region that was asked, for a task that knows nothing of it.
+    :param try_number: of the try that handed the wait to the triggerer.
     """
     event: dict[str, Any] = {"version": EVENT_VERSION}
     if isinstance(step, Done):
         event |= {"status": "done", "jobs": step.jobs}
     else:
         event |= {"status": "failed", "kind": step.kind.value, "message": step.message}
+        if try_number is not None:
+            event["try_number"] = try_number
     return event if region is None else event | {"region": region}
 
 
@@ -78,6 +91,12 @@ def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
         return Fail(FailKind(str(event.get("kind"))), message)
     except ValueError:
         return Fail(FailKind.TRANSIENT, message)
+
+
+def try_number_of(event: Mapping[str, Any] | None) -> int | None:
+    """Return the number of the try that a failed wait was of, if the payload tells it."""
+    number = (event or {}).get("try_number")
+    return int(number) if number is not None else None
 
 
 def region_of(event: Mapping[str, Any] | None) -> str | None:

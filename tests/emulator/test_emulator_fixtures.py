@@ -101,6 +101,7 @@ def run_pytest(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")  # whatever is around its folder
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_pipeline.py").write_text(TESTS)
     return tmp_path

@@ -660,6 +660,8 @@ except ImportError as error:
 STARTS_IT = """
 import warnings
 warnings.simplefilter("error")
+# The werkzeug of MWAA's 2.11.0 and 3.0 is of a time before Python 3.12.
+warnings.filterwarnings("ignore", "ast.Str is deprecated|Attribute s is deprecated")
 from airflow_provider_snowball.emulator.server import SnowballServer
 try:
     SnowballServer().start()

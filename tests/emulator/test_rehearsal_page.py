@@ -118,6 +118,7 @@ def test_python_in_process() -> None:
 
 def run_tests(folder: Path, *examples: str) -> str:
     """Run the page's tests, with its conftest.py, and return what pytest printed."""
+    (folder / "pytest.ini").write_text("[pytest]\n")  # whatever is around the folder
     (folder / "conftest.py").write_text(blocks("python")[1])
     (folder / "test_page.py").write_text("\n\n".join(examples))
     dags = str(ROOT / "example_dags")

@@ -144,6 +144,8 @@ class TestWhatTheHookTakes:
             make_call(hook, ListClusterJobs(CLUSTER))
         assert caught.value.kind is ErrorKind.DENIED
 
+    # Some amazon providers look for themselves where an Airflow newer than they are warns of it.
+    @pytest.mark.filterwarnings("ignore:ProvidersManager.hooks is deprecated")
     def test_aws_is_told_of_the_amazon_provider(self, connect: Callable[..., SnowballHook]) -> None:
         hook = connect(region_name="us-east-1")
         told = vars(hook.conn.meta.config)["user_agent_extra"]

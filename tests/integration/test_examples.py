@@ -10,6 +10,8 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from airflow import __version__ as airflow_version
+from packaging.version import Version
 
 from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.fakes.emulated import client_of, order_cluster, order_import, steer
@@ -100,6 +102,11 @@ class TestMigration:
         assert run.states["list_failed_objects", -1] == "skipped"
         assert run.xcoms["source_may_be_deleted", -1] == "the source may be deleted"
 
+    @pytest.mark.xfail(
+        Version("3.0") <= Version(airflow_version) < Version("3.1"),
+        reason="among its debug lines, Airflow 3.0 prints what a task asks it to mask",
+        strict=True,
+    )
     def test_objects_that_failed_keep_the_source(
         self,
         snowball: SnowballServer,

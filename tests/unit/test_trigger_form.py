@@ -325,6 +325,7 @@ class TestWhatASensorStores:
         classpath, kwargs = deferred.trigger.serialize()
         now = {key: kwargs[key] for key in ("memory", "next_poll")}
         assert (classpath, kwargs) == (FULL["classpath"], FULL["kwargs"] | now)
+        assert now["memory"].pop("try_number") == "1"
         memory = {name: datetime.fromisoformat(time) for name, time in now["memory"].items()}
         assert list(memory) == ["started_at", "listed_at", f"since {job_id(1)} New", f"since {job_id(2)} New"]
         started_at = memory["started_at"]
@@ -409,6 +410,7 @@ class TestStoredInterimEvents:
         assert kwargs["on_overdue"] == "notify"
         delay = timedelta(seconds=INTERIM_EVENTS[name]["delay"])
         assert before + delay <= datetime.fromisoformat(kwargs["next_poll"]) <= datetime.now(UTC) + delay
+        assert kwargs["memory"].pop("try_number") == str(ti.try_number)
         return kwargs["memory"]
 
     def test_the_wait_goes_on(self, name: str) -> None:
@@ -673,12 +675,31 @@ class TestStoredEvents:
         assert type(error.value) is raised
         assert str(error.value) == EVENTS[name]["message"]
 
+    @pytest.mark.parametrize("try_number", [2, 3])
+    def test_a_try_ends_by_its_own_event(self, monkeypatch: pytest.MonkeyPatch, try_number: int) -> None:
+        """Before 3.1.1, Airflow resumes a retry with what failed the try before (apache/airflow#56704)."""
+        event = EVENTS["events_v1 outage of a second try"]
+        with ScriptedSnowball([[job(1, "New")]]) as snowball:
+            monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", snowball.connection())
+            with pytest.raises((SnowballOutageError, TaskDeferred)) as raised:
+                _sensor(aws_conn_id="snowball_test").resume_execution(
+                    "execute_complete", {"event": event}, context_of(TaskInstance(try_number))
+                )
+        if try_number == 2:
+            assert (str(raised.value), snowball.polls) == (event["message"], 0)
+        else:
+            assert isinstance(raised.value, TaskDeferred)
+            assert raised.value.trigger.serialize()[1]["memory"]["try_number"] == "3"
+            assert snowball.polls == 1
+
     def test_there_is_one_of_each_kind(self) -> None:
         assert {event.get("kind") for event in EVENTS.values()} == {None, *FailKind} == {None, *RAISED}
 
     @pytest.mark.parametrize("name", EVENTS)
     def test_this_version_writes_the_same(self, name: str) -> None:
-        assert event_of(step_of(EVENTS[name]), region=region_of(EVENTS[name])) == EVENTS[name]
+        event = EVENTS[name]
+        more = {"region": region_of(event), "try_number": event.get("try_number")}
+        assert event_of(step_of(event), **more) == event
 
     @pytest.mark.parametrize(
         ("name", "region"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, BaseNotifier, Context, task
 
@@ -19,6 +19,10 @@ JOB = "JID123e4567-e89b-12d3-a456-426655440000"
 
 class Notifier(BaseNotifier):
     template_fields: Sequence[str] = ()
+
+    if TYPE_CHECKING:
+        # What it inherits has no types before Airflow 3.1.
+        def __init__(self) -> None: ...
 
     def notify(self, context: Context) -> None:
         print(context.get("run_id"))
