@@ -146,21 +146,24 @@ class TestPerDevice:
     ) -> None:
         cluster_id, jobs = ordered(snowball, 3)
 
-        def copies() -> int:
+        def copied() -> set[tuple[str, int]]:
             with closing(sqlite3.connect(airflow_home / "airflow.db", timeout=60)) as database:
-                ended = "select count(*) from task_instance where task_id = ? and state in (?, ?, ?)"
+                copies = (
+                    "select run_id, map_index from task_instance where task_id = ? and state in (?, ?, ?)"
+                )
                 states = ("success", "failed", "upstream_failed")
-                return int(database.execute(ended, ("device.copy_to_device", *states)).fetchone()[0])
+                return set(database.execute(copies, ("device.copy_to_device", *states)).fetchall())
 
         def send_back_once_copied() -> None:
             # A device that leaves by the clock may be gone before a slow machine has begun the copy. Where
-            # one fails, they leave as well: the run has to end.
-            while copies() < before + 3 and not ended.wait(0.2):
-                pass
-            for job_id in jobs:
-                steer(snowball.endpoint_url, job_id, send_on=True)
+            # one fails, it leaves as well: the run has to end.
+            here = dict(enumerate(jobs))
+            while here and not ended.wait(0.2):
+                for _, index in copied() - before:
+                    if job_id := here.pop(index, None):
+                        steer(snowball.endpoint_url, job_id, send_on=True)
 
-        before = copies()
+        before = copied()
         ended = Event()
         sender = Thread(target=send_back_once_copied)
         sender.start()
