@@ -10,7 +10,7 @@ FIRE_VENV := .venv-fire
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
 .PHONY: help test system fire fuzz mutants check lint types wheel test-wheel oldest newest lines hooks demo airflow deployment \
-	pictures bench clean
+	pictures bench bench-deployment clean
 
 help:
 	@echo "make airflow  Airflow with its UI and the examples, on a local emulator, until Ctrl-C"
@@ -27,6 +27,7 @@ help:
 	@echo "make newest   run the tests on the newest"
 	@echo "make hooks    have git run ruff, mypy and the import map before each commit"
 	@echo "make bench    measure, side by side with the peers (half an hour)"
+	@echo "make bench-deployment  measure up to 10,000 waits in a whole Airflow on PostgreSQL (over an hour)"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=...")'
@@ -126,6 +127,10 @@ $(BENCH_VENV)/.installed: pyproject.toml
 
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCHMARKS)
+
+# Adds rows to benchmarks/DEPLOYMENT.md; CROWDS="ours-1000 peer-1000" measures those. Needs Debian's postgresql.
+bench-deployment: $(BENCH_VENV)/.installed
+	$(BENCH_VENV)/bin/python -m benchmarks.deployment $(CROWDS)
 
 clean:
 	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(FIRE_VENV) .nox build dist .pytest_cache .mypy_cache .ruff_cache

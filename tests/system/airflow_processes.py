@@ -165,8 +165,16 @@ class AirflowProcesses:
 
         :raises RuntimeError: if it fails; the message has its last lines.
         """
+        self.run_module("airflow", *arguments)
+
+    def run_module(self, *arguments: str) -> None:
+        """
+        Run a Python module to its end, with the settings of this Airflow.
+
+        :raises RuntimeError: if it fails; the message has its last lines.
+        """
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
+            [sys.executable, "-m", *arguments],
             env=self._environment,
             cwd=self.home,
             stdin=subprocess.DEVNULL,
@@ -175,7 +183,7 @@ class AirflowProcesses:
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"airflow {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+            raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
 
     def kill(self, name: str) -> None:
         """End a component and all that it started at once, as a machine that loses power does."""

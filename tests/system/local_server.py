@@ -33,6 +33,13 @@ class LocalServer(ABC):
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of the server that runs."""
+        if self._process is None:
+            raise RuntimeError(f"{type(self).__name__} is not running")
+        return self._process.pid
+
     @abstractmethod
     def command(self) -> list[str]:
         """Return what starts the server."""

@@ -1,0 +1,67 @@
+"""
+Defer every wait of the crowd, in the database of the Airflow whose environment this runs in.
+
+A worker takes a second or so to defer a wait: for ten thousand, hours in which nothing is measured. The rows
+are as Airflow's API leaves them for a worker that deferred; a trigger's arguments are those that the sensor
+gives it.
+
+Run by :mod:`benchmarks.deployment`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import Trigger
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
+from sqlalchemy import select
+
+from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
+from benchmarks.peer import PeerTrigger
+from benchmarks.waits_in_one_loop import CONN
+
+CROWD: dict[str, Any] = json.loads(os.environ["BENCH_CROWD"])
+
+
+def trigger_for(cluster: str) -> Any:
+    """Return the trigger of a wait whose worker has polled once."""
+    if CROWD["kind"] == "peer":
+        return PeerTrigger(cluster_id=cluster, waiter_delay=int(CROWD["interval"]), aws_conn_id=CONN)
+    now = datetime.now(UTC).isoformat()
+    return ClusterJobsTrigger(
+        cluster_id=cluster,
+        target_state="WithCustomer",
+        timeout=86400.0,
+        poke_interval=CROWD["interval"],
+        aws_conn_id=CONN,
+        memory={"started_at": now, "listed_at": now, "try_number": "1"},
+    )
+
+
+def main() -> None:
+    """Defer all, and print how many that are."""
+    now = datetime.now(UTC)
+    with create_session() as session:
+        waits = session.scalars(select(TaskInstance).where(TaskInstance.task_id == "device.wait")).all()
+        for wait in waits:
+            cluster = CROWD["clusters"][int(wait.dag_id.rpartition("_")[2])][wait.map_index]
+            classpath, arguments = trigger_for(cluster).serialize()
+            trigger = Trigger(classpath=classpath, kwargs=arguments)
+            session.add(trigger)
+            session.flush()
+            wait.state = TaskInstanceState.DEFERRED
+            wait.trigger_id = trigger.id
+            wait.next_method, wait.next_kwargs = "execute_complete", {}
+            wait.trigger_timeout = now + timedelta(days=1, minutes=10)
+            wait.start_date = now
+            wait.try_number = 1
+    print(len(waits))
+
+
+if __name__ == "__main__":
+    main()
