@@ -25,6 +25,8 @@ BEGUN: Mapping[str, Mapping[str, Any]] = {
     # Each poll is a process of two seconds, which the machine has to have.
     "rescheduled": {"mode": "reschedule", "poke_interval": 30},
     "poke": {"mode": "poke", "poke_interval": 5},
+    # Their run is deleted.
+    "gone": {"deferrable": True, "poke_interval": 5},
 }
 #: How many of each kind wait in each way.
 KINDS: Mapping[str, Mapping[str, int]] = {
@@ -51,6 +53,7 @@ KINDS: Mapping[str, Mapping[str, int]] = {
         "late": 1,
     },
     "poke": {"reach": 2},
+    "gone": {"reach": 3},
 }
 
 
@@ -162,6 +165,8 @@ def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any], timeout: 
     else:
         arguments |= {"cluster_id": cluster, "min_jobs": 5}
     match kind:
+        case _ if name.startswith("gone_"):
+            return Wait(name, cluster, arguments, "deleted", moves=None)
         case "unreachable":
             return Wait(
                 name, cluster, arguments, "failed", ("SnowballTargetUnreachableError",), moves="Cancelled"

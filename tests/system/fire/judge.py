@@ -84,6 +84,10 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
     told = told_jobs(home)
     verdicts = Verdicts()
     for name, wait in fire.cast.waits.items():
+        if name in fire.deleted:
+            verdicts.add("wrong" if name in instances else "right", f"{name} is there" * (name in instances))
+            _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), fire.deleted[name])
+            continue
         state, tries, ended_at = instances[name]
         _judge_end(verdicts, fire, wait, state, tries, ends.get(name, []))
         if ended_at is not None:

@@ -34,6 +34,7 @@ class Fire:
     :param seed: everything that is left to chance follows from it.
     :param down: when a part of the deployment was away, from and until, in Unix time.
     :param by_hand: what a user did to tasks: their names, and the states that they have to have since.
+    :param deleted: the names of the waits whose run was deleted, and when, in Unix time.
     """
 
     deployment: Deployment
@@ -43,6 +44,7 @@ class Fire:
     down: list[tuple[float, float]] = field(default_factory=list)
     by_hand: dict[str, str | None] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
+    deleted: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
@@ -65,6 +67,7 @@ class Fire:
             ("the connection is gone for a while", self._delete_connection),
             ("DAGs are paused for a while", self._pause),
             ("tasks are cleared and marked", self._by_hand),
+            ("a run is marked and deleted", self._delete_run),
         ]
         if self.deployment.redis is not None:
             attacks.append(("Redis is away", self._redis))
@@ -221,7 +224,9 @@ class Fire:
         going = [
             wait
             for wait in self.cast.waits.values()
-            if states[wait.name] in ("deferred", "up_for_reschedule") and "_reach_" in wait.name
+            if states.get(wait.name) in ("deferred", "up_for_reschedule")
+            and "_reach_" in wait.name
+            and wait.state != "deleted"
         ]
         chosen = self._random.sample(going, min(4, len(going)))
         for wait, state in zip(chosen, ("cleared", "cleared", "success", "failed"), strict=False):
@@ -240,6 +245,15 @@ class Fire:
             else:
                 self.by_hand[wait.name] = state
                 self._api(partial(api.patch, path, {"new_state": state}))
+
+    def _delete_run(self) -> None:
+        for dag_id, tasks in self.cast.dags.items():
+            if any(self.cast.waits[name].state == "deleted" for name in tasks):
+                api, path = self.deployment.airflow.api, f"/dags/{dag_id}/dagRuns/{self.runs.pop(dag_id)}"
+                # The API deletes none that is running.
+                self._api(partial(api.patch, path, {"state": "failed"}))
+                self._api(partial(api.delete, path))
+                self.deleted |= dict.fromkeys(tasks, time.time())
 
     def _move(self, wait: Wait) -> None:
         assert wait.moves is not None
