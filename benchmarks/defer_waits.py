@@ -10,8 +10,6 @@ Run by :mod:`benchmarks.deployment`.
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,22 +20,23 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
 from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
+from benchmarks.crowd import Crowd
 from benchmarks.peer import PeerTrigger
 from benchmarks.waits_in_one_loop import CONN
 
-CROWD: dict[str, Any] = json.loads(os.environ["BENCH_CROWD"])
+CROWD = Crowd.of_environment()
 
 
 def trigger_for(cluster: str) -> Any:
     """Return the trigger of a wait whose worker has polled once."""
-    if CROWD["kind"] == "peer":
-        return PeerTrigger(cluster_id=cluster, waiter_delay=int(CROWD["interval"]), aws_conn_id=CONN)
+    if CROWD.kind == "peer":
+        return PeerTrigger(cluster_id=cluster, waiter_delay=int(CROWD.interval), aws_conn_id=CONN)
     now = datetime.now(UTC).isoformat()
     return ClusterJobsTrigger(
         cluster_id=cluster,
         target_state="WithCustomer",
         timeout=86400.0,
-        poke_interval=CROWD["interval"],
+        poke_interval=CROWD.interval,
         aws_conn_id=CONN,
         memory={"started_at": now, "listed_at": now, "try_number": "1"},
     )
@@ -45,11 +44,11 @@ def trigger_for(cluster: str) -> Any:
 
 def main() -> None:
     """Defer all, and print how many that are."""
-    now = datetime.now(UTC)
+    now, clusters = datetime.now(UTC), CROWD.clusters()
     with create_session() as session:
         waits = session.scalars(select(TaskInstance).where(TaskInstance.task_id == "device.wait")).all()
         for wait in waits:
-            cluster = CROWD["clusters"][int(wait.dag_id.rpartition("_")[2])][wait.map_index]
+            cluster = clusters[int(wait.dag_id.rpartition("_")[2])][wait.map_index]
             classpath, arguments = trigger_for(cluster).serialize()
             trigger = Trigger(classpath=classpath, kwargs=arguments)
             session.add(trigger)

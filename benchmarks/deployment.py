@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,51 +26,20 @@ from typing import Any
 import psutil
 from airflow import __version__ as airflow_version
 
-from benchmarks.waits_in_one_loop import CONN, PER_CLUSTER
+from benchmarks.crowd import MOVED, Crowd
+from benchmarks.waits_in_one_loop import CONN
 from tests.system.airflow_processes import AirflowProcesses
 from tests.system.fire.snowball import FireSnowball, cluster_id
 from tests.system.postgres import Postgres
 
-__all__ = ["CROWDS", "Crowd"]
+__all__ = ["CROWDS"]
 
 ROWS = Path(__file__).with_name("DEPLOYMENT.md")
 _ROOT = Path(__file__).parents[1]
-#: Waits whose device moves while the others wait on, each in a cluster of its own.
-_MOVED = 5
 #: Seconds.
-_INTERVAL, _WINDOW, _GIVE_UP = 60.0, 120.0, 1800.0
+_WINDOW, _GIVE_UP = 120.0, 600.0
 #: What a wait's log has once it has polled.
 _POLLED = {"peer": b"Status of cluster is", "ours": b"jobs at or past WithCustomer"}
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """
-    So many waits of a kind.
-
-    :param kind: ``ours`` and ``peer`` are deferred; ``reschedule`` and ``poke`` are our sensor's modes.
-    :param dags: how many DAGs they are spread over, mapped in each.
-    """
-
-    kind: str
-    waits: int
-    dags: int = 1
-
-    @property
-    def deferred(self) -> bool:
-        """Whether it waits in the triggerer."""
-        return self.kind in _POLLED
-
-    def clusters(self) -> list[list[str]]:
-        """Return the clusters that the waits of each DAG are for."""
-        numbers = [
-            number if number < _MOVED else _MOVED + number // PER_CLUSTER for number in range(self.waits)
-        ]
-        each = self.waits // self.dags
-        return [
-            [cluster_id(number) for number in numbers[start : start + each]]
-            for start in range(0, self.waits, each)
-        ]
 
 
 CROWDS = {
@@ -221,15 +189,15 @@ class Bench:
     def _move(self) -> None:
         """Have devices arrive, one after the other, and see when the task behind each begins."""
         moved = {}
-        for number in range(_MOVED):
+        for number in range(MOVED):
             moved[number] = time.time()
             self.snowball.move({cluster_id(number): "WithCustomer"})
-            time.sleep(_INTERVAL / _MOVED)
+            time.sleep(self.crowd.interval / MOVED)
         query = (
             "select map_index, extract(epoch from start_date) from task_instance where dag_id = 'crowd_0' "
             "and task_id = 'device.copy' and start_date is not null"
         )
-        until(lambda: len(self._rows(query)) == _MOVED)
+        until(lambda: len(self._rows(query)) == MOVED)
         polls = self.snowball.polls()
         began = {number: float(each) for number, each in self._rows(query)}
         seen = {
@@ -270,10 +238,7 @@ def measure(crowd: Crowd) -> Mapping[str, Any]:
     shutil.copy(_ROOT / "benchmarks" / "dags" / "many_waits.py", dags)
     try:
         with Postgres() as postgres, FireSnowball() as snowball:
-            settings = {
-                "BENCH_CROWD": json.dumps(
-                    {"kind": crowd.kind, "interval": _INTERVAL, "clusters": crowd.clusters()}
-                ),
+            settings = crowd.environment() | {
                 "PYTHONPATH": os.pathsep.join([str(_ROOT), *filter(None, sys.path)]),
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url,
                 "AIRFLOW__CORE__MAX_MAP_LENGTH": "20000",

@@ -52,7 +52,9 @@ class PeerTrigger(AwsBaseWaiterTrigger):
 
     aws_hook_class = PeerHook
 
-    def __init__(self, *, cluster_id: str, waiter_delay: int, aws_conn_id: str) -> None:
+    def __init__(
+        self, *, cluster_id: str, waiter_delay: int, aws_conn_id: str, waiter_max_attempts: int = 100_000
+    ) -> None:
         super().__init__(
             serialized_fields={"cluster_id": cluster_id},
             waiter_name="cluster_jobs_reached",
@@ -62,7 +64,7 @@ class PeerTrigger(AwsBaseWaiterTrigger):
             status_queries=["JobListEntries[].JobState"],
             return_value=cluster_id,
             waiter_delay=waiter_delay,
-            waiter_max_attempts=100000,
+            waiter_max_attempts=waiter_max_attempts,
             aws_conn_id=aws_conn_id,
         )
 

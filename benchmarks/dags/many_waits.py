@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import datetime
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, task, task_group
 
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
+from benchmarks.crowd import Crowd
 from benchmarks.waits_in_one_loop import CONN
 
-CROWD: dict[str, Any] = json.loads(os.environ["BENCH_CROWD"])
+CROWD = Crowd.of_environment()
 
 
 class PeerSensor(BaseOperator):
@@ -29,10 +28,10 @@ class PeerSensor(BaseOperator):
 
 def wait_for(cluster: Any) -> Any:
     """Return a wait of the crowd's kind."""
-    if CROWD["kind"] == "peer":
+    if CROWD.kind == "peer":
         return PeerSensor(task_id="wait", cluster_id=cluster)
-    interval = CROWD["interval"]
-    if CROWD["kind"] == "PythonSensor":
+    interval = CROWD.interval
+    if CROWD.kind == "PythonSensor":
         from airflow.providers.standard.sensors.python import PythonSensor
 
         from benchmarks.poke_processes import have_all_arrived
@@ -51,7 +50,7 @@ def wait_for(cluster: Any) -> Any:
         aws_conn_id=CONN,
         poke_interval=interval,
         **{"poke": {"mode": "poke"}, "reschedule": {"mode": "reschedule"}}.get(
-            CROWD["kind"], {"deferrable": True}
+            CROWD.kind, {"deferrable": True}
         ),
     )
 
@@ -62,7 +61,7 @@ def copy() -> str:
     return "copied"
 
 
-for number, clusters in enumerate(CROWD["clusters"]):
+for number, clusters in enumerate(CROWD.clusters()):
     with DAG(
         dag_id=f"crowd_{number}", schedule=None, start_date=datetime(2026, 1, 1), max_active_tasks=20_000
     ):
