@@ -75,7 +75,7 @@ def _measure(kind: str) -> dict[str, float]:
             for number in range(DAGS):
                 airflow.api.trigger(f"waits_{number}", {})
             path = "/dags/~/dagRuns/~/taskInstances"
-            _until(lambda: airflow.api.get(path, state="deferred", limit=1)["total_entries"] == WAITS)
+            until(lambda: airflow.api.get(path, state="deferred", limit=1)["total_entries"] == WAITS)
             began = time.perf_counter()
             airflow.start("triggerer")
             waiting = {
@@ -83,7 +83,7 @@ def _measure(kind: str) -> dict[str, float]:
                 for dag in range(DAGS)
                 for number in range(WAITS // DAGS)
             }
-            _until(lambda: _all_polled(home / "logs", waiting, _POLLED[kind]), every=0.5)
+            until(lambda: _all_polled(home / "logs", waiting, _POLLED[kind]), every=0.5)
             took = time.perf_counter() - began
             # Once more around, so that what a first poll leaves behind is settled.
             calls = server.counts()["calls"]
@@ -101,7 +101,8 @@ def _all_polled(logs: Path, waiting: set[str], line: str) -> bool:
     return not waiting
 
 
-def _until(condition: Callable[[], bool], every: float = 1.0) -> None:
+def until(condition: Callable[[], bool], every: float = 1.0) -> None:
+    """Wait until a condition holds; fail after a quarter of an hour."""
     deadline = time.monotonic() + _GIVE_UP
     while not condition():
         if time.monotonic() > deadline:
