@@ -67,7 +67,7 @@ test-wheel: wheel
 	$(WHEEL_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(WHEEL_BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[emulator]" --group test
 	rm -rf build/wheel-test && mkdir -p build/wheel-test
-	cp -r tests example_dags docs pyproject.toml README.md CONTRIBUTING.md build/wheel-test/
+	cp -r tests example_dags docs benchmarks pyproject.toml README.md CONTRIBUTING.md build/wheel-test/
 	cd build/wheel-test && $(WHEEL_BIN)/python -c \
 		'import airflow_provider_snowball as p; assert "site-packages" in p.__file__, p.__file__; print("testing", p.__file__)'
 	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest -m "not system and not browser" -n $(WORKERS)

@@ -19,7 +19,15 @@ import nox
 CHECKOUT = Path(__file__).parent
 LINES = CHECKOUT / "tests" / "lines"
 #: What the tests read of the checkout; the package is not among it, so that they meet the installed one.
-READ_BY_TESTS = ("tests", "example_dags", "docs", "pyproject.toml", "README.md", "CONTRIBUTING.md")
+READ_BY_TESTS = (
+    "tests",
+    "example_dags",
+    "docs",
+    "benchmarks",
+    "pyproject.toml",
+    "README.md",
+    "CONTRIBUTING.md",
+)
 _WHERE = """
 import airflow_provider_snowball as package
 assert "site-packages" in package.__file__, package.__file__
