@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypedDict
@@ -194,10 +194,11 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Job:
-    """What a verdict remembers of a job: its id and its state, as listed."""
+    """What a verdict remembers of a job: its id, its state and its description, as listed."""
 
     id: str
     state: str | None
+    description: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.id} {self.state or 'without a state'}"
@@ -357,7 +358,12 @@ def evaluate(
     ignored: list[Job] = []
     for entry in counted:
         state = entry.get("JobState")
-        job = Job(_plain(entry.get("JobId")) or "a job without an id", _plain(state))
+        description = entry.get("Description")
+        job = Job(
+            _plain(entry.get("JobId")) or "a job without an id",
+            _plain(state),
+            str(_plain(description)) if description else None,
+        )
         if entry.get("IsMaster") and state not in _ENDED:
             # Whatever state it has, its devices are still to come.
             waiting.append(job)

@@ -31,7 +31,8 @@ from airflow_provider_snowball.waiting.calls import (
     RequestError,
 )
 from airflow_provider_snowball.waiting.config import WaitConfig
-from airflow_provider_snowball.waiting.text import LogLine, LogLines, capitalized, format_duration
+from airflow_provider_snowball.waiting.journal import Journal
+from airflow_provider_snowball.waiting.text import LogLine, capitalized, format_duration
 from airflow_provider_snowball.waiting.time_in_state import Overdue, TimeInState
 
 __all__ = [
@@ -212,7 +213,7 @@ class Wait:
             if name.startswith(_FOUND)
         }
         self._time_in_state = TimeInState(config.max_days_in_state, memory)
-        self._lines = LogLines()
+        self._lines = Journal(memory)
         self.mark_kept()
 
     def memory(self) -> dict[str, str]:
@@ -231,7 +232,7 @@ class Wait:
         }
         known = {name: time.isoformat() for name, time in times.items() if time is not None}
         found = {f"{_FOUND}{job_id}": json.dumps(each) for job_id, each in self._found.items()}
-        return known | found | self._time_in_state.memory()
+        return known | found | self._time_in_state.memory() | self._lines.memory()
 
     def mark_kept(self) -> None:
         """Note that :meth:`memory` is kept where it outlives this process."""
@@ -285,7 +286,6 @@ class Wait:
             parts |= {job_id: each["parts"] for job_id, each in self._found.items()}
             progress = self.config.judge(jobs, parts)
         now = clock()
-        self._time_in_state.see(progress.waiting, now)
         self._report(progress, now)
         if end is not None:
             return end
@@ -311,7 +311,18 @@ class Wait:
         keep = not alarms <= self._kept_alarms or self._kept_outage > 0
         # A job may come back to a state.
         self._kept_alarms &= alarms
-        return Again(self.config.delay(self.started_at, now), overdue=overdue, keep=keep)
+        return Again(self._delay(now), overdue=overdue, keep=keep)
+
+    def _delay(self, now: datetime) -> float:
+        """Return the seconds until the next poll, having told of it where nothing was told for long."""
+        delay = self.config.delay(self.started_at, now)
+        self._lines.tell_daily(
+            capitalized(self.config.subject),
+            now,
+            next_poll=now + timedelta(seconds=delay),
+            ends_at=self.deadline,
+        )
+        return delay
 
     def _follow_main_jobs(self, jobs: Sequence[_Entry]) -> Generator[Call, Any, _Parts]:
         """Return the job parts of each main job waited for by id: a listing does not say whose they are."""
@@ -387,6 +398,7 @@ class Wait:
         return [portable(job) for job in found]
 
     def _on_listing(self, now: datetime) -> None:
+        self._lines.count(failed=False)
         if self._failing_since is not None:
             lasted = format_duration(max((now - self._failing_since).total_seconds(), 0.0))
             self._lines.add(f"{capitalized(self.config.subject)} is listed again after {lasted}")
@@ -397,9 +409,9 @@ class Wait:
 
     def _report(self, progress: Progress, now: datetime) -> None:
         name = capitalized(self.config.subject)
-        # How long it has been is told with a change, but is none.
-        late = self._time_in_state.describe(now)
-        self._lines.say("progress", f"{name}: {progress}", and_also=f"; {late}" if late else "")
+        others = (*progress.unreachable, *progress.reached, *progress.ignored)
+        moved = self._time_in_state.see(progress.waiting, others, now)
+        self._lines.tell(name, progress, self._time_in_state, now, moved=moved)
         if 0 < progress.listed < _FEWEST_NODES and self._takes_all_for_all:
             self._lines.say(
                 "few",
@@ -446,6 +458,7 @@ class Wait:
             )
 
     def _on_error(self, error: RequestError, now: datetime) -> Step:
+        self._lines.count(failed=True)
         failing = self._fail_at(now)
         standing = self._standing(failing)
         what = f"Cannot list {self.config.listed}"
@@ -465,7 +478,7 @@ class Wait:
         if failing >= _LONG_OUTAGE:
             self._warn_of_outage()
         return Again(
-            self.config.delay(self.started_at, now),
+            self._delay(now),
             new_client=error.kind is ErrorKind.DENIED,
             keep=self._outage_is_to_be_kept(standing, failing),
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-__all__ = ["LogLine", "LogLines", "and_more", "capitalized", "format_duration"]
+__all__ = ["NAMED", "LogLine", "LogLines", "capitalized", "format_duration"]
 
-#: How many jobs a line names before it says "and N more"; a cluster has 16 at most.
-_NAMED = 20
+#: How many jobs a text names before it says "and N more"; a cluster has 16 at most.
+NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,11 @@ class LogLines:
         """Say something, whatever was said before."""
         self._new += (LogLine(level, text),)
 
-    def say(self, topic: str, text: str, level: int = logging.INFO, *, and_also: str = "") -> None:
-        """
-        Say something, unless it is what was said of the topic last.
-
-        :param and_also: said with it, but no reason to say it again.
-        """
+    def say(self, topic: str, text: str, level: int = logging.INFO) -> None:
+        """Say something, unless it is what was said of the topic last."""
         if self._said.get(topic) != text:
             self._said[topic] = text
-            self.add(text + and_also, level)
+            self.add(text, level)
 
     def forget(self, topic: str) -> bool:
         """Forget what was said of a topic; return whether anything was."""
@@ -64,12 +60,6 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count} {name}{'' if count == 1 else 's'}")
     return " ".join(parts[:2])
-
-
-def and_more(named: list[str]) -> str:
-    """Join the first of many names with commas, and say how many more there are."""
-    more = len(named) - _NAMED
-    return ", ".join(named[:_NAMED] + ([f"and {more} more"] if more > 0 else []))
 
 
 def capitalized(text: str) -> str:

@@ -12,12 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from airflow_provider_snowball.lifecycle import Job
-from airflow_provider_snowball.waiting.text import and_more, format_duration
 
 __all__ = ["Overdue", "TimeInState"]
-
-#: A job that was seen for less than this is not late yet.
-_A_WHILE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +35,19 @@ _Times = dict[tuple[str, str], datetime]
 
 class TimeInState:
     """
-    Since when a wait has seen each job that it still waits for in its state.
+    Since when a wait has seen each job in its state; only one that it still waits for can be overdue.
 
     :param max_days: days by state after which a job is overdue.
     :param memory: what :meth:`memory` returned in another process.
     """
 
-    __slots__ = ("_max_days", "_since", "_told")
+    __slots__ = ("_max_days", "_seen", "_since", "_told")
 
     def __init__(self, max_days: Mapping[str, float] | None, memory: Mapping[str, str] | None = None) -> None:
         self._max_days = max_days or {}
         self._since: _Times = {}
+        #: As ``_since``, of the jobs that are not waited for.
+        self._seen: _Times = {}
         self._told: _Times = {}
         for text, value in (memory or {}).items():
             name, _, key = text.partition(" ")
@@ -59,7 +57,7 @@ class TimeInState:
                 self._by_name()[name][job_id, state] = datetime.fromisoformat(value)
 
     def _by_name(self) -> dict[str, _Times]:
-        return {"since": self._since, "told": self._told}
+        return {"since": self._since, "seen": self._seen, "told": self._told}
 
     def memory(self) -> dict[str, str]:
         """Return what is known as ISO 8601 times, by a name, a job and a state: ``since JID… WithAWS``."""
@@ -69,11 +67,32 @@ class TimeInState:
             for (job_id, state), time in times.items()
         }
 
-    def see(self, jobs: Sequence[Job], now: datetime) -> None:
-        """Take in the jobs that are waited for now, and forget others and other states."""
-        present = sorted((job.id, job.state) for job in jobs if job.state is not None)
-        self._since = {key: self._since.get(key, now) for key in present}
-        self._told = {key: self._told[key] for key in present if key in self._told}
+    def see(self, waiting: Sequence[Job], others: Sequence[Job], now: datetime) -> bool:
+        """
+        Take in the jobs that are there now, and forget others and other states.
+
+        :param waiting: those that are waited for.
+        :return: whether any is in another state than before, has come or has gone.
+        """
+        before = self._since.keys() | self._seen.keys()
+        self._since, self._seen = (
+            {
+                key: self._since.get(key) or self._seen.get(key, now)
+                for key in sorted((job.id, job.state) for job in jobs if job.state is not None)
+            }
+            for jobs in (waiting, others)
+        )
+        self._told = {key: time for key, time in self._told.items() if key in self._since}
+        return before != self._since.keys() | self._seen.keys()
+
+    def since(self, job: Job) -> datetime | None:
+        """Return since when a job was seen in its state."""
+        key = (job.id, job.state or "")
+        return self._since.get(key) or self._seen.get(key)
+
+    def limit(self, job: Job) -> float | None:
+        """Return the days that a job may be in its state, None if any number."""
+        return self._max_days.get(job.state or "")
 
     def alarms(self) -> frozenset[tuple[str, str, str]]:
         """Return what alarms hang on: that a job is in a state with a limit, and that somebody was told."""
@@ -81,19 +100,9 @@ class TimeInState:
             return frozenset()
         return frozenset(
             (name, job_id, state)
-            for name, times in self._by_name().items()
+            for name, times in (("since", self._since), ("told", self._told))
             for job_id, state in times
             if state in self._max_days
-        )
-
-    def describe(self, now: datetime) -> str:
-        """Name each job that has been in its state for a while: ``JID… WithAWS for 2 days``."""
-        return and_more(
-            [
-                f"{job_id} {state} for {format_duration((now - since).total_seconds())}"
-                for (job_id, state), since in self._since.items()
-                if now - since >= _A_WHILE
-            ]
         )
 
     def overdue(self, now: datetime) -> tuple[Overdue, ...]:

@@ -321,6 +321,8 @@ OURS = {
     f"{PACKAGE}.waiting",
     f"{PACKAGE}.waiting.calls",
     f"{PACKAGE}.waiting.config",
+    f"{PACKAGE}.waiting.devices",
+    f"{PACKAGE}.waiting.journal",
     f"{PACKAGE}.waiting.machine",
     f"{PACKAGE}.waiting.text",
     f"{PACKAGE}.waiting.time_in_state",

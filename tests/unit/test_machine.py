@@ -89,12 +89,17 @@ class Clock:
 
 @dataclass
 class Journey:
-    """What happened in a wait: seconds since its start, and what was decided and said then."""
+    """
+    What happened in a wait: seconds since its start, and what was decided and said then.
+
+    ``devices`` are the lines of its tables, and ``lines`` all others.
+    """
 
     polls: list[float] = field(default_factory=list)
     described: list[float] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     lines: list[tuple[float, int, str]] = field(default_factory=list)
+    devices: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def end(self) -> Step:
@@ -174,7 +179,9 @@ def travel(
             step, lines, described, _, _ = outcomes[0]
             journey.steps.append(step)
             journey.described += described
-            journey.lines += [(clock.elapsed, line.level, line.text) for line in lines]
+            said_now = [(clock.elapsed, line.level, line.text) for line in lines]
+            journey.lines += [each for each in said_now if not each[2].startswith("  ")]
+            journey.devices += [(at, text.strip()) for at, _, text in said_now if text.startswith("  ")]
             if not isinstance(step, Again):
                 break
             clock.move(step.delay)
@@ -187,6 +194,11 @@ def everything(wait: Wait) -> dict[str, str]:
     """Remember as reschedule mode does on Airflow 3.3 and later: what went through JSON."""
     memory: dict[str, str] = json.loads(json.dumps(wait.memory()))
     return memory
+
+
+def nothing(_: Wait) -> dict[str, str]:
+    """Remember as reschedule mode does before that, where a try has no memory."""
+    return {}
 
 
 def nothing_but_the_time(wait: Wait) -> dict[str, str]:
@@ -895,8 +907,9 @@ class TestLogLines:
         way = [job(1, "InTransitToCustomer")]
         assert len(travel(ONE_JOB, [NEW, way, NEW], polls=4).lines) == 3
 
-    def test_another_process_says_it_again(self) -> None:
-        assert len(travel(ONE_JOB, [NEW], polls=4, remember=everything).lines) == 4
+    def test_another_process_says_it_again_if_it_knows_nothing(self) -> None:
+        assert len(travel(ONE_JOB, [NEW], polls=4, remember=everything).lines) == 1
+        assert len(travel(ONE_JOB, [NEW], polls=4, remember=nothing).lines) == 4
 
     def test_an_outage_is_two_lines(self) -> None:
         journey = travel(ONE_JOB, [NEW, DOWN, DOWN, DOWN, NEW, NEW], polls=6)
@@ -957,6 +970,7 @@ class TestLogLines:
         drive(wait.judge(NEW, Clock()), ask_nothing)
         assert wait.take_lines() == (
             LogLine(INFO, f"Cluster {CLUSTER}: 0 of 1 jobs at or past WithCustomer (1 New)"),
+            LogLine(INFO, f"  {job_id(1)}  New  since 2026-01-01 00:00+00:00"),
         )
         assert wait.take_lines() == ()
 
@@ -1079,6 +1093,15 @@ MEMORY = {
 }
 
 
+#: What of a memory is about the log (tests/unit/test_devices.py).
+OF_THE_LOG = frozenset({"changed_at", "told_at", "polls", "failed_polls"})
+
+
+def judgement(wait: Wait) -> dict[str, str]:
+    """Return what a wait remembers, but for what was said."""
+    return {name: value for name, value in wait.memory().items() if name not in OF_THE_LOG}
+
+
 class TestMemory:
     def test_it_is_times_by_name(self) -> None:
         wait = Wait(config(), started_at=START)
@@ -1086,7 +1109,7 @@ class TestMemory:
         clock = Clock()
         clock.move(60)
         drive(wait.judge([], clock), lambda _: {})
-        assert wait.memory() == {
+        assert judgement(wait) == {
             "started_at": "2026-01-01T00:00:00+00:00",
             "listed_at": "2026-01-01T00:01:00+00:00",
             "described_at": "2026-01-01T00:01:00+00:00",
@@ -1118,7 +1141,7 @@ class TestMemory:
             drive(wait.judge(listing, clock), deny)
             clock.move(DAY)
         days = [(START + timedelta(days=number)).isoformat() for number in range(3)]
-        assert wait.memory() == {
+        assert judgement(wait) == {
             "started_at": days[0],
             "listed_at": days[1],
             "failing_since": days[2],
@@ -1128,14 +1151,14 @@ class TestMemory:
             f"since {job_id(1)} New": days[0],
             f"told {job_id(1)} New": days[1],
         }
-        assert {name.partition(" ")[0] for name in wait.memory()} == {
+        assert {name.partition(" ")[0] for name in judgement(wait)} == {
             name.partition(" ")[0] for name in MEMORY
         }
 
     def test_a_listing_ends_what_was_failing(self) -> None:
         wait = Wait(config(), started_at=START, memory=MEMORY)
         drive(wait.judge(NEW, Clock()), ask_nothing)
-        assert wait.memory() == {
+        assert judgement(wait) == {
             **{name: time for name, time in MEMORY.items() if name not in ("failing_since", "failed_at")},
             "listed_at": START.isoformat(),
         }

@@ -6,28 +6,10 @@ import logging
 
 import pytest
 
-from airflow_provider_snowball.waiting.text import LogLine, LogLines, and_more, capitalized, format_duration
+from airflow_provider_snowball.waiting.text import LogLine, LogLines, capitalized, format_duration
 
 HOUR = 3600
 DAY = 24 * HOUR
-
-
-class TestAndMore:
-    @pytest.mark.parametrize(
-        ("count", "end"),
-        [
-            (0, ""),
-            (1, "0"),
-            (2, "0, 1"),
-            (20, "18, 19"),
-            (21, "18, 19, and 1 more"),
-            (22, "18, 19, and 2 more"),
-        ],
-    )
-    def test_up_to_20_are_named(self, count: int, end: str) -> None:
-        text = and_more([str(number) for number in range(count)])
-        assert text.endswith(end)
-        assert text.count(", ") == max(min(count, 21) - 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -87,16 +69,12 @@ class TestLogLines:
         )
         assert lines.take() == ()
 
-    def test_what_is_said_with_it_is_no_reason_to_say_it_again(self) -> None:
-        lines = LogLines()
-        lines.say("topic", "news", and_also="; for an hour")
-        lines.say("topic", "news", and_also="; for two")
-        assert [line.text for line in lines.take()] == ["news; for an hour"]
-
-    def test_nothing_is_said_with_it(self) -> None:
+    def test_the_same_is_said_once(self) -> None:
         lines = LogLines()
         lines.say("topic", "news")
-        assert [line.text for line in lines.take()] == ["news"]
+        lines.say("topic", "news")
+        lines.say("topic", "other news")
+        assert [line.text for line in lines.take()] == ["news", "other news"]
 
     def test_a_topic_is_forgotten_once(self) -> None:
         lines = LogLines()

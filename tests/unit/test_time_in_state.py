@@ -23,7 +23,7 @@ NEW = Job("J2", "New")
 
 def overdue(times: TimeInState, jobs: list[Job], now: datetime) -> list[str]:
     """Return the ids of those that are overdue, and have somebody told of them."""
-    times.see(jobs, now)
+    times.see(jobs, [], now)
     found = times.overdue(now)
     times.mark_told(found, now)
     return [each.job_id for each in found]
@@ -37,9 +37,9 @@ class TestOverdue:
 
     def test_again_and_again_until_somebody_was_told(self) -> None:
         times = TimeInState({"New": 10})
-        times.see([NEW], START)
+        times.see([NEW], [], START)
         for day in (10, 11, 12):
-            times.see([NEW], START + day * DAY)
+            times.see([NEW], [], START + day * DAY)
             assert times.overdue(START + day * DAY) == (Overdue("J2", "New", float(day), 10),)
         times.mark_told(times.overdue(START + 12 * DAY), START + 12 * DAY)
         assert times.overdue(START + 13 * DAY) == ()
@@ -67,15 +67,15 @@ class TestOverdue:
     def test_alarms_hang_on_states_with_a_limit(self) -> None:
         times = TimeInState({"New": 2, "Pending": 2})
         assert times.alarms() == frozenset()
-        times.see([NEW, ON_THE_ROAD], START)
+        times.see([NEW, ON_THE_ROAD], [], START)
         assert times.alarms() == {("since", "J2", "New")}
-        times.see([NEW, ON_THE_ROAD], START + 2 * DAY)
+        times.see([NEW, ON_THE_ROAD], [], START + 2 * DAY)
         times.mark_told(times.overdue(START + 2 * DAY), START + 2 * DAY)
         assert times.alarms() == {("since", "J2", "New"), ("told", "J2", "New")}
-        times.see([ON_THE_ROAD], START + 3 * DAY)
+        times.see([ON_THE_ROAD], [], START + 3 * DAY)
         assert times.alarms() == frozenset()
         without = TimeInState(None)
-        without.see([NEW], START)
+        without.see([NEW], [], START)
         assert without.alarms() == frozenset()
 
     def test_a_job_no_longer_waited_for_is_forgotten(self) -> None:
@@ -108,7 +108,7 @@ class TestMemory:
     def test_the_form_in_which_it_is_stored(self) -> None:
         """Another version has stored it, or will read it."""
         times = TimeInState({"New": 1})
-        times.see([Job("a", "New"), Job("a job without an id", "New")], START)
+        times.see([Job("a", "New"), Job("a job without an id", "New")], [], START)
         times.mark_told(times.overdue(START + DAY)[:1], START + DAY)
         memory = {
             "since a New": "2026-01-01T00:00:00+00:00",
@@ -119,32 +119,6 @@ class TestMemory:
         again = TimeInState({"New": 1}, memory)
         assert again.memory() == memory
         assert [each.job_id for each in again.overdue(START + DAY)] == ["a job without an id"]
-
-
-class TestWords:
-    @pytest.mark.parametrize(
-        ("seconds", "text"), [(59, ""), (60, "J2 New for 1 minute"), (61, "J2 New for 1 minute 1 second")]
-    )
-    def test_from_a_minute_on(self, seconds: int, text: str) -> None:
-        times = TimeInState(None)
-        times.see([NEW], START)
-        assert times.describe(START + timedelta(seconds=seconds)) == text
-
-    def test_how_long_each_was_seen(self) -> None:
-        times = TimeInState(None)
-        times.see([ON_THE_ROAD], START)
-        times.see([ON_THE_ROAD, NEW], START + DAY)
-        assert times.describe(START + DAY) == "J1 InTransitToCustomer for 1 day"
-        assert times.describe(START + 2.5 * DAY) == (
-            "J1 InTransitToCustomer for 2 days 12 hours, J2 New for 1 day 12 hours"
-        )
-
-    def test_at_most_20(self) -> None:
-        times = TimeInState(None)
-        times.see([Job(f"J{number}", "New") for number in range(25)], START)
-        text = times.describe(START + DAY)
-        assert text.count(" for 1 day") == 20
-        assert text.endswith(", and 5 more")
 
 
 class TestInAWait:
@@ -216,13 +190,3 @@ class TestInAWait:
             FailKind.OVERDUE,
             f"Cluster {CLUSTER}: overdue: J1 in New for 2 days (at most 1), J2 in New for 2 days (at most 1)",
         )
-
-    def test_a_change_is_told_with_how_long_it_took(self) -> None:
-        wait = self.wait()
-        self.poll(wait, "New", 0)
-        self.poll(wait, "Pending", 2)
-        wait = Wait(wait.config, started_at=START, memory=wait.memory())
-        self.poll(wait, "Pending", 3)
-        assert [each.text for each in wait.take_lines() if "at or past" in each.text] == [
-            f"Cluster {CLUSTER}: 0 of 1 jobs at or past WithCustomer (1 Pending); J1 Pending for 1 day"
-        ]

@@ -76,6 +76,8 @@ EVENTS = {
     for name, event in _stored(file.stem).items()
 }
 INTERIM_EVENTS = {file.stem: _stored(file.stem) for file in sorted(STORED.glob("event_*_waiting.json"))}
+#: What a memory knows of the log, since there is a log of devices.
+OF_THE_LOG = ("changed_at", "told_at", "polls", "failed_polls")
 TASK_STATES = {file.stem: _stored(file.stem) for file in sorted(STORED.glob("task_state_*.json"))}
 FULL = TRIGGERS["trigger_v1_cluster_full"]
 #: What a stored trigger means by the arguments that it does not have: this stays, too.
@@ -326,8 +328,16 @@ class TestWhatASensorStores:
         now = {key: kwargs[key] for key in ("memory", "next_poll")}
         assert (classpath, kwargs) == (FULL["classpath"], FULL["kwargs"] | now)
         assert now["memory"].pop("try_number") == "1"
+        assert [now["memory"].pop(name) for name in ("polls", "failed_polls")] == ["0", "0"]
         memory = {name: datetime.fromisoformat(time) for name, time in now["memory"].items()}
-        assert list(memory) == ["started_at", "listed_at", f"since {job_id(1)} New", f"since {job_id(2)} New"]
+        assert list(memory) == [
+            "started_at",
+            "listed_at",
+            f"since {job_id(1)} New",
+            f"since {job_id(2)} New",
+            "changed_at",
+            "told_at",
+        ]
         started_at = memory["started_at"]
         assert all(started_at <= time for time in memory.values())
         next_poll = datetime.fromisoformat(now["next_poll"])
@@ -498,10 +508,10 @@ class TestStoredTaskStates:
         store = Store(state)
         self.poke(monkeypatch, [job(1, "New")], store)
         [kept] = store.states.values()
-        # A listing ends what was failing; the rest is as it was.
-        ended = ("failing_since", "failed_at")
+        # A listing ends what was failing, and is told of; the rest is as it was.
+        ended, told = ("failing_since", "failed_at"), ("listed_at", *OF_THE_LOG)
         assert kept == {key: value for key, value in state.items() if key not in ended} | {
-            "listed_at": kept["listed_at"]
+            key: kept[key] for key in told
         }
         assert kept["listed_at"] > state["listed_at"]
 
@@ -528,6 +538,7 @@ class TestStoredTaskStates:
             "listed_at",
             "described_at",
             "description_denied_at",
+            *OF_THE_LOG,
             f"since {job_id(1)} New",
         }
 
