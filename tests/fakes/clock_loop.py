@@ -31,6 +31,9 @@ class ClockLoop(asyncio.SelectorEventLoop):
         #: How many functions are in threads.
         self.in_threads = 0
         super().__init__(_JumpingSelector(self))
+        # A timer is due if it is due before now and this. asyncio has a nanosecond, which after a few months
+        # of this clock is less than what floats tell apart: what is due now never came then.
+        self._clock_resolution = 1e-6
 
     def time(self) -> float:
         """Return the seconds that have passed on the clock."""
