@@ -96,6 +96,7 @@ __all__ = [
     "is_deferral_timeout",
     "is_made_from_mapped",
     "mask_secret",
+    "remembers_between_pokes",
     "task_state_store",
     "try_numbers",
     "xcom_of",
@@ -152,6 +153,15 @@ def try_numbers(context: Context, retries: int) -> tuple[int, int]:
 def task_state_store(context: Context) -> Any | None:
     """Return Airflow's store of what a task remembers between its runs (3.3 and later), or None."""
     return context.get("task_state_store")
+
+
+def remembers_between_pokes() -> bool:
+    """Tell whether this Airflow has that store."""
+    try:
+        from airflow.sdk.definitions.context import Context
+    except ImportError:  # Airflow 2.11
+        return False
+    return "task_state_store" in Context.__annotations__
 
 
 def xcom_of(ti_key: TaskInstanceKey, key: str) -> Any | None:

@@ -455,9 +455,13 @@ def make_call(hook: SnowballHook, call: Call) -> Any:
     raise found from found.__cause__
 
 
+#: What DescribeJob tells of a device on the road and of its data.
+_DELIVERY = ("ShippingDetails", "DataTransferProgress")
+
+
 def _entries_of(description: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return ``job`` and ``parts`` of a DescribeJob answer, as a listing would have them.
+    Return ``job`` and ``parts`` of a DescribeJob answer, as a listing would have them, and ``delivery``.
 
     Only those keys: the answer also has addresses, and links that open the job's logs to anybody.
     """
@@ -466,7 +470,11 @@ def _entries_of(description: Mapping[str, Any]) -> dict[str, Any]:
         raise SnowballAnswerError("The answer to DescribeJob does not count, since it has no JobMetadata")
     job = _entry_of(description["JobMetadata"])
     is_main = bool(parts) or str(job.get("JobId")).startswith("MID")
-    return {"job": job | {"IsMaster": is_main}, "parts": [part | {"IsMaster": False} for part in parts]}
+    return {
+        "job": job | {"IsMaster": is_main},
+        "parts": [part | {"IsMaster": False} for part in parts],
+        "delivery": {key: description["JobMetadata"].get(key) or {} for key in _DELIVERY},
+    }
 
 
 def _entry_of(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters
 from airflow_provider_snowball.compat import (
@@ -24,6 +23,7 @@ from airflow_provider_snowball.compat import (
     first_poke_of_this_try,
     is_deferral_timeout,
     is_made_from_mapped,
+    remembers_between_pokes,
     task_state_store,
     try_numbers,
 )
@@ -34,7 +34,9 @@ from airflow_provider_snowball.exceptions import (
     SnowballTargetUnreachableError,
     SnowballTriggerError,
 )
+from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
+from airflow_provider_snowball.sensors.telling import OnChange, OnOverdue, Teller
 from airflow_provider_snowball.sensors.trigger_rendering import why_not_rendered_alike
 from airflow_provider_snowball.validate import check_flag, is_literal, plain, plain_json
 from airflow_provider_snowball.waiting.calls import Call, RequestError
@@ -46,17 +48,14 @@ if TYPE_CHECKING:
 
     from airflow_provider_snowball.hooks.snowball import SnowballHook
 
-__all__ = ["OnOverdue", "SnowballSensor"]
-
-#: What ``on_overdue`` takes.
-OnOverdue = Literal["warn", "fail"] | Callable[[Any], Any]
+__all__ = ["SnowballSensor"]
 
 #: After the deadline, no request goes out that comes later than this.
 _GRACE = timedelta(seconds=10)
 #: The key of a wait's memory in Airflow's task state store. It stays.
 _MEMORY = "snowball_wait"
 #: What of it is another try's too. Whether there ever was a listing is not: a retry shows what is wrong now.
-_KEPT_OVER_TRIES = ("started_at", "since ", "told ")
+_KEPT_OVER_TRIES = ("started_at", "since ", "seen ", "told ", "shown")
 #: How long after its deadline a wait is remembered: retries may have a delay of days.
 _KEPT_AFTER_DEADLINE = timedelta(days=30)
 #: So many tasks of one DAG take a triggerer long to begin: 400 took minutes and 1.8 GB on Airflow 3.3.2.
@@ -98,6 +97,17 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     :param on_overdue: "warn" logs a warning and counts ``snowball.jobs_overdue``, once for each job and
         state; "fail" fails the wait; a notifier, or any function of the context, is called besides the
         warning, with the texts as ``overdue_jobs`` in the context, and again at the next poll if it fails.
+    :param on_change: a notifier, or any function of the context: called for each poll that found a device
+        changed (listed, moved, at or past the target, cancelled, late, listed no more), with all such changes
+        as ``device_changes`` and all devices as ``devices`` in the context. At least once for each change:
+        again at the next poll if it fails, and after a process died with what it knew; a repeat has the same
+        ``id``. What the first poll finds is no change. A deferred wait goes to a worker and back for that.
+    :param change_interval: tell of the changes of so long together (``timedelta`` or seconds).
+    :param publish_devices: keep all devices as the XCom ``devices`` while the wait goes on, as ``on_change``
+        does; where a wait is deferred, by way of a worker at each change.
+    :param describe_jobs: have the log tell of shipments (status and tracking number) and of data that is
+        transferred, too: one DescribeJob for each device, at a change and at most daily without one. Without
+        ``snowball:DescribeJob`` there is one warning, and the wait goes on.
     :param deferrable: wait in the triggerer; default: ``[operators] default_deferrable``.
     :param start_from_trigger: begin in the triggerer as well, so that no worker is needed until the wait is
         over. Where Airflow cannot do that, the wait begins on a worker, which says why, and is deferred. Not
@@ -124,6 +134,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     def __init__(
         self,
         *,
+        on_change: OnChange | None,
+        publish_devices: bool,
         deferrable: bool | None,
         start_from_trigger: bool,
         poke_interval: timedelta | float | None,
@@ -131,10 +143,19 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         timeout = LONGEST_WAIT if timeout is None else timeout
-        for name, value in (("deferrable", deferrable), ("start_from_trigger", start_from_trigger)):
+        flags = {
+            "deferrable": deferrable,
+            "start_from_trigger": start_from_trigger,
+            "publish_devices": publish_devices,
+        }
+        for name, value in flags.items():
             if value is not None:
                 check_flag(value, name)
-        own = WAIT_PARAMETERS.keys() - _AIRFLOWS_OWN - self.left_out
+        if on_change is not None and not callable(on_change):
+            raise ArgumentError(
+                f"on_change must be a notifier, or a function of the context; got {on_change!r}"
+            )
+        own = WAIT_PARAMETERS.keys() - _AIRFLOWS_OWN - self.left_out - {"tell_changes"}
         ours = {name: kwargs.pop(name) for name in own if name in kwargs}
         if poke_interval is None:
             poke_interval = conf.getfloat("snowball", "poke_interval", fallback=900.0)
@@ -145,13 +166,24 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         if deferrable is None:
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.deferrable: bool = deferrable or start_from_trigger
+        self.on_change = on_change
+        self.publish_devices = publish_devices
         for name, value in ours.items():
             setattr(self, name, value)
+        self._check_that_changes_are_seen()
         # Of a mapped task, a worker judges them in execute(), where soft_fail and the like apply.
         if not is_made_from_mapped(self):
             WaitConfig.check_literals(self._wait_arguments())
         #: Where a wait that was to begin in the triggerer says why it did not, should a worker get it.
         self._why_on_worker = self._plan_start_from_trigger() if start_from_trigger else None
+
+    def _check_that_changes_are_seen(self) -> None:
+        if self.on_change is None or self.deferrable or not self.reschedule or remembers_between_pokes():
+            return
+        raise ArgumentError(
+            "on_change has nothing to compare with in reschedule mode, where Airflow remembers nothing "
+            "between two pokes before 3.3; use deferrable=True or mode='poke'"
+        )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse an override of what no mode calls: it would be ignored without a word."""
@@ -173,14 +205,14 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
             while True:
                 step = self._poll(wait, poller)
                 if not isinstance(step, Again):
+                    self._teller(context).tell_at_end(step)
                     return self._end(step)
-                if step.overdue:
-                    self._on_overdue(wait, step, context)
+                is_told = self._teller(context).tell(wait, step)
                 if step.new_client:
                     poller = _Poller(self, context)
                 if self.deferrable:
                     self._defer(wait, step.delay, context)
-                if self.reschedule or step.keep or not is_kept:
+                if self.reschedule or step.keep or is_told or not is_kept:
                     self._remember(context, wait)
                     is_kept = True
                 if self.reschedule:
@@ -216,35 +248,24 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         if isinstance(step, Fail) and (try_number_of(event) or this_try) < this_try:
             # Before 3.1.1, Airflow resumes a retry with what failed the try before (apache/airflow#56704).
             return self.execute(context)
+        self._teller(context).tell_at_end(step)
         return self._end(step)
 
     def _go_on(self, context: Context, step: Again, memory: Mapping[str, str]) -> NoReturn:
-        """Tell of overdue jobs where the trigger could not, and hand on what it knew to another one."""
+        """Tell what the trigger could not, and hand on what it knew to another one."""
         now = datetime.now(UTC)
         wait = Wait(self._config(), started_at=now, memory=memory)
-        if step.overdue:
-            self._on_overdue(wait, step, context)
+        self._teller(context).tell(wait, step)
         self._defer(wait, step.delay, context)
 
-    def _on_overdue(self, wait: Wait, step: Again, context: Context) -> None:
-        from airflow_provider_snowball.triggers.metrics import count_notifier_error, count_overdue
-
-        if callable(self.on_overdue):
-            jobs = [str(each) for each in step.overdue]
-            # A copy, and not a dict of it: on Airflow 2.11 reading all of it warns of every deprecated key.
-            told = cast("dict[str, Any]", copy.copy(context))
-            told["overdue_jobs"] = jobs
-            try:
-                # A notifier may render its own fields in place (Airflow's BaseNotifier does, no issue
-                # filed): each time, a copy of it is told.
-                copy.copy(self.on_overdue)(told)
-            except Exception:
-                # Nobody was told, but the wait is worth more: it is tried again at the next poll.
-                self.log.exception("on_overdue failed for %s", ", ".join(jobs))
-                count_notifier_error()
-                return
-            wait.mark_told(step.overdue, datetime.now(UTC))
-        count_overdue(len(step.overdue))
+    def _teller(self, context: Context) -> Teller:
+        return Teller(
+            context,
+            on_overdue=self.on_overdue,
+            on_change=self.on_change,
+            is_poke=self.reschedule and not self.deferrable,
+            log=self.log,
+        )
 
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
@@ -263,6 +284,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         step = self._poll(wait, _Poller(self, context))
         if isinstance(step, Again):
             raise AssertionError("a poll at the deadline ends a wait")
+        self._teller(context).tell_at_end(step)
         return self._end(step)
 
     def _begin(self, context: Context) -> Wait:
@@ -283,6 +305,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         given = {name: getattr(self, name) for name in WAIT_PARAMETERS if hasattr(self, name)}
         if callable(self.on_overdue):
             given["on_overdue"] = "notify"
+        given["tell_changes"] = self.publish_devices or self.on_change is not None
         for name in ("exponential_backoff", "silent_fail"):
             given[name] = bool(given[name])
         return {name: plain(value) for name, value in given.items()}
@@ -317,6 +340,9 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
         arguments = plain_json(self._wait_arguments() | self.aws_parameters)
         renders = hasattr(BaseTrigger, "render_template_fields")
+        if arguments is not None and arguments["tell_changes"]:
+            # A triggerer that restarts would take what it finds then for what was there before.
+            return "the changes that on_change and publish_devices tell of have to be remembered"
         if self.execution_timeout is not None:
             # No other deferral of Airflow 3 is bounded by it (apache/airflow#69678).
             return "Airflow would count execution_timeout against the whole wait"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_snowball.aws import passed_on
 from airflow_provider_snowball.lifecycle import JobState
-from airflow_provider_snowball.sensors.base import OnOverdue, SnowballSensor
+from airflow_provider_snowball.sensors.base import SnowballSensor
+from airflow_provider_snowball.sensors.telling import OnChange, OnOverdue
 from airflow_provider_snowball.waiting.config import LONGEST_WAIT
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ class ClusterJobsSensor(SnowballSensor):
         outage_timeout: timedelta | float = timedelta(days=2),
         max_days_in_state: Mapping[str, float] | None = None,
         on_overdue: OnOverdue = "warn",
+        on_change: OnChange | None = None,
+        change_interval: timedelta | float = 0.0,
+        publish_devices: bool = False,
+        describe_jobs: bool = False,
         deferrable: bool | None = None,
         start_from_trigger: bool = False,
         poke_interval: timedelta | float | None = None,
@@ -94,6 +99,10 @@ class JobsSensor(SnowballSensor):
         outage_timeout: timedelta | float = timedelta(days=2),
         max_days_in_state: Mapping[str, float] | None = None,
         on_overdue: OnOverdue = "warn",
+        on_change: OnChange | None = None,
+        change_interval: timedelta | float = 0.0,
+        publish_devices: bool = False,
+        describe_jobs: bool = False,
         deferrable: bool | None = None,
         start_from_trigger: bool = False,
         poke_interval: timedelta | float | None = None,

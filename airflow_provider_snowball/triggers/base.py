@@ -159,7 +159,7 @@ class SnowballTrigger(BaseTrigger):
             if isinstance(step, Fail) and step.kind is FailKind.TIMEOUT:
                 count_late_end(wait.deadline, _now())
             return event_of(step, region=region, try_number=self._try_number)
-        if step.overdue or step.keep:
+        if step.needs_worker:
             # Airflow keeps a trigger's arguments as they were when it began: a worker has to tell whoever is
             # to be told, and to begin another trigger with what this one knows.
             return interim_event_of(step, memory=wait.memory(), region=region)

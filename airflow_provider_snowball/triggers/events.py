@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from airflow_provider_snowball.waiting.changes import Change, News
 from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind
 from airflow_provider_snowball.waiting.time_in_state import Overdue
 
@@ -36,7 +37,7 @@ def event_of(
     :param region: the region that was asked, for a task that knows nothing of it.
     :param try_number: of the try that handed the wait to the triggerer.
     """
-    event: dict[str, Any] = {"version": EVENT_VERSION}
+    event: dict[str, Any] = {"version": EVENT_VERSION} | _news(step)
     if isinstance(step, Done):
         event |= {"status": "done", "jobs": step.jobs}
     else:
@@ -50,7 +51,7 @@ def interim_event_of(step: Again, *, memory: Mapping[str, str], region: str | No
     """
     Return the payload with which a wait that goes on asks its task to begin another trigger with its memory.
 
-    Before that, the task tells somebody of overdue jobs, if there are any.
+    Before that, the task tells somebody of overdue jobs and of news, if there are any.
 
     :param memory: what the wait knows, for the trigger that goes on with it.
     :param region: as for :func:`event_of`.
@@ -61,6 +62,7 @@ def interim_event_of(step: Again, *, memory: Mapping[str, str], region: str | No
         "overdue": [asdict(each) for each in step.overdue],
         "delay": step.delay,
         "memory": dict(memory),
+        **_news(step),
     }
     return event if region is None else event | {"region": region}
 
@@ -73,7 +75,8 @@ def interim_of(event: Mapping[str, Any] | None) -> tuple[Again, dict[str, str]] 
     overdue = tuple(
         Overdue(**{name: each[name] for name in Overdue.__slots__}) for each in event.get("overdue") or ()
     )
-    return Again(float(event["delay"]), overdue=overdue), dict(event["memory"])
+    step = Again(float(event["delay"]), overdue=overdue, news=_news_of(event))
+    return step, dict(event["memory"])
 
 
 def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
@@ -85,12 +88,33 @@ def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
     if event is None:
         return Fail(FailKind.TRANSIENT, "The trigger ended without an event")
     if event.get("status") == "done":
-        return Done(list(event.get("jobs") or ()))
+        return Done(list(event.get("jobs") or ()), news=_news_of(event))
     message = str(event.get("message") or f"The trigger reported {dict(event)!r}")
     try:
-        return Fail(FailKind(str(event.get("kind"))), message)
+        return Fail(FailKind(str(event.get("kind"))), message, news=_news_of(event))
     except ValueError:
-        return Fail(FailKind.TRANSIENT, message)
+        return Fail(FailKind.TRANSIENT, message, news=_news_of(event))
+
+
+def _news(step: Done | Fail | Again) -> dict[str, Any]:
+    if step.news is None:
+        return {}
+    return {
+        "news": {
+            "changes": [each.plain() for each in step.news.changes],
+            "devices": list(step.news.devices),
+            "due": step.news.due,
+        }
+    }
+
+
+def _news_of(event: Mapping[str, Any]) -> News | None:
+    news = event.get("news")
+    if news is None:
+        return None
+    return News(
+        tuple(Change.of(each) for each in news["changes"]), tuple(news["devices"]), due=bool(news["due"])
+    )
 
 
 def try_number_of(event: Mapping[str, Any] | None) -> int | None:

@@ -42,7 +42,12 @@ class DescribeCluster:
 
 @dataclass(frozen=True, slots=True)
 class DescribeJob:
-    """Look at a job by its id: a JobListEntry of it, and the entries of the job parts of an export."""
+    """
+    Look at a job by its id.
+
+    :return: ``job``, as a JobListEntry; ``parts``, the entries of the job parts of an export; and
+        ``delivery``, with the ShippingDetails and the DataTransferProgress that the job has by now.
+    """
 
     job_id: str
 

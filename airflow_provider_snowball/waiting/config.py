@@ -85,6 +85,9 @@ class WaitConfig:
     :param silent_fail: errors that another poll might not meet never end the wait.
     :param max_days_in_state: days by state after which a job that is waited for is overdue.
     :param on_overdue: ``warn``, ``fail``, or ``notify``, which is to warn and have somebody told.
+    :param describe_jobs: whether the log tells of shipments and transfers, too.
+    :param tell_changes: whether somebody is to be told of each change of a device.
+    :param change_interval: seconds whose changes are told of together.
     """
 
     target_state: JobState = _parameter(parse_state, JobState.COMPLETE, templated=True)
@@ -100,6 +103,9 @@ class WaitConfig:
     outage_timeout: float = _parameter(check_duration, timedelta(days=2).total_seconds())
     max_days_in_state: dict[str, float] | None = _parameter(check_max_days_in_state, None)
     on_overdue: str = _parameter(_check_on_overdue, "warn")
+    describe_jobs: bool = _parameter(check_flag, False)
+    tell_changes: bool = _parameter(check_flag, False)
+    change_interval: float = _parameter(_check_interval, 0.0)
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> WaitConfig:
@@ -235,6 +241,8 @@ def _check_together(known: Mapping[str, Any]) -> None:
         raise ArgumentError(
             "on_overdue can do nothing without max_days_in_state, the days that make jobs overdue"
         )
+    if known.get("change_interval") and known.get("tell_changes") is False:
+        raise ArgumentError("change_interval can do nothing without on_change or publish_devices")
     if target is not None and target is not JobState.CANCELLED:
         for state in days or ():
             if all(is_at_or_past(state, target, job_type) for job_type in JobType):

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from airflow_provider_snowball.lifecycle import Job, Progress
-from airflow_provider_snowball.waiting.text import NAMED, format_duration
+from airflow_provider_snowball.lifecycle import Job, JobState, Progress
+from airflow_provider_snowball.waiting.text import NAMED, format_bytes, format_duration
 from airflow_provider_snowball.waiting.time_in_state import TimeInState
 
-__all__ = ["Device", "Outlook", "devices_of", "format_time", "table"]
+__all__ = ["Device", "Outlook", "describe_delivery", "devices_of", "format_time", "is_on_the_road", "table"]
 
 #: As much of a description as a line has room for.
 _LONGEST_NAME = 40
+_ON_THE_ROAD = frozenset(JobState) - {
+    JobState.NEW,
+    JobState.LISTING,
+    JobState.PENDING,
+    JobState.PREPARING_APPLIANCE,
+    JobState.COMPLETE,
+    JobState.CANCELLED,
+}
 #: A state that was seen for less than this has lasted no time worth a word.
 _A_WHILE = timedelta(minutes=1)
 
@@ -39,6 +48,7 @@ class Device:
     :param state: as listed; None if it is not.
     :param since: when the wait first saw it in that state: it may have been so before.
     :param max_days: what makes it late in that state; None if nothing does.
+    :param delivery: what its carrier and AWS say of it, empty if that is not known.
     """
 
     job_id: str
@@ -47,6 +57,7 @@ class Device:
     outlook: Outlook
     since: datetime | None = None
     max_days: float | None = None
+    delivery: str = ""
 
     def is_late(self, now: datetime) -> bool:
         """Whether it has been in its state for longer than it may."""
@@ -55,8 +66,14 @@ class Device:
         return now - self.since >= timedelta(days=self.max_days)
 
 
-def devices_of(progress: Progress, times: TimeInState) -> list[Device]:
-    """Return the devices of a verdict, those that are waited for first."""
+def devices_of(
+    progress: Progress, times: TimeInState, deliveries: Mapping[str, str] | None = None
+) -> list[Device]:
+    """
+    Return the devices of a verdict, those that are waited for first.
+
+    :param deliveries: what is known beside their states, by JobId.
+    """
     groups = (
         (Outlook.ON_ITS_WAY, progress.waiting),
         (Outlook.NOT_LISTED, [Job(job_id, None) for job_id in progress.missing]),
@@ -76,6 +93,7 @@ def devices_of(progress: Progress, times: TimeInState) -> list[Device]:
             outlook=outlook,
             since=times.since(job),
             max_days=times.limit(job),
+            delivery=(deliveries or {}).get(job.id, ""),
         )
         for (job, outlook), text in zip(jobs, texts, strict=True)
     ]
@@ -90,6 +108,36 @@ def table(devices: Sequence[Device], now: datetime) -> Iterator[str]:
         yield f"  {row[0]:<{name}}  {row[1]:<{state}}  {row[2]:<{since}}  {row[3]}".rstrip()
     if more := len(devices) - len(shown):
         yield f"  and {more} more"
+
+
+def is_on_the_road(state: str | None) -> bool:
+    """Tell whether DescribeJob knows more of a job in this state: of its shipment, or its data."""
+    return state in _ON_THE_ROAD
+
+
+def describe_delivery(delivery: Mapping[str, Any]) -> str:
+    """
+    Return what DescribeJob tells of a device on the road, and of its data, in a few words.
+
+    The way back counts once there is one; a transfer's totals are 0 until all of it is listed.
+
+    :param delivery: ``ShippingDetails`` and ``DataTransferProgress``, in the API's keys.
+    """
+    words = []
+    shipping, transfer = (delivery.get(key) or {} for key in ("ShippingDetails", "DataTransferProgress"))
+    for way, member in (("to AWS", "InboundShipment"), ("to the customer", "OutboundShipment")):
+        if shipment := shipping.get(member):
+            number = shipment.get("TrackingNumber")
+            status = _one_line(str(shipment.get("Status") or "shipped"))
+            words.append(
+                f"{way}: {status}" + (f", tracking number {_one_line(str(number))}" if number else "")
+            )
+            break
+    done, total = transfer.get("BytesTransferred"), transfer.get("TotalBytes")
+    if done is not None:
+        text = f"{format_bytes(done)} of {format_bytes(total)}" if total else format_bytes(done)
+        words.append(f"{text} transferred")
+    return "; ".join(words)
 
 
 def format_time(time: datetime) -> str:
@@ -119,6 +167,9 @@ def _duration(device: Device, now: datetime) -> str:
 
 
 def _remark(device: Device, now: datetime) -> str:
+    words = ""
     if device.is_late(now):
-        return f"late (at most {device.max_days:g} days)"
-    return "" if device.outlook in (Outlook.ON_ITS_WAY, Outlook.NOT_LISTED) else str(device.outlook)
+        words = f"late (at most {device.max_days:g} days)"
+    elif device.outlook not in (Outlook.ON_ITS_WAY, Outlook.NOT_LISTED):
+        words = str(device.outlook)
+    return "; ".join(filter(None, (words, device.delivery)))

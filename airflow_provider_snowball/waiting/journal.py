@@ -17,6 +17,7 @@ from airflow_provider_snowball.waiting.time_in_state import TimeInState
 
 __all__ = ["Journal"]
 
+_DELIVERY = "delivery "
 #: Without a change, one line in this time.
 _QUIET = timedelta(days=1)
 
@@ -30,7 +31,7 @@ class Journal(LogLines):
     :param memory: what :meth:`memory` returned in another process.
     """
 
-    __slots__ = ("_changed_at", "_counts", "_failed", "_polls", "_told_at")
+    __slots__ = ("_changed_at", "_counts", "_deliveries", "_failed", "_polls", "_told_at")
 
     def __init__(self, memory: Mapping[str, str] | None = None) -> None:
         super().__init__()
@@ -41,9 +42,13 @@ class Journal(LogLines):
         self._polls, self._failed = (int(known.get(name, 0)) for name in ("polls", "failed_polls"))
         #: The counts that were told last by this process.
         self._counts: str | None = None
+        #: What was told last beside the states, by JobId; None as long as nothing was.
+        self._deliveries: dict[str, str] | None = {
+            name.removeprefix(_DELIVERY): text for name, text in known.items() if name.startswith(_DELIVERY)
+        } or None
 
     def memory(self) -> dict[str, str]:
-        """Return what another process needs to know: ISO 8601 times, and numbers as texts."""
+        """Return what another process needs to know: ISO 8601 times, numbers as texts, and what was told."""
         if self._told_at is None or self._changed_at is None:
             return {}
         return {
@@ -51,6 +56,7 @@ class Journal(LogLines):
             "told_at": self._told_at.isoformat(),
             "polls": str(self._polls),
             "failed_polls": str(self._failed),
+            **{f"{_DELIVERY}{job_id}": text for job_id, text in self.deliveries.items()},
         }
 
     def count(self, *, failed: bool) -> None:
@@ -58,23 +64,52 @@ class Journal(LogLines):
         self._polls += 1
         self._failed += failed
 
-    def tell(self, name: str, progress: Progress, times: TimeInState, now: datetime, *, moved: bool) -> None:
+    @property
+    def deliveries(self) -> Mapping[str, str]:
+        """What was told last beside the states, by JobId."""
+        return self._deliveries or {}
+
+    def has_news(self, progress: Progress, *, moved: bool) -> bool:
+        """
+        Return whether a verdict is not what was told last.
+
+        :param moved: whether any job is in another state than before.
+        """
+        return moved or self._told_at is None or self._counts not in (None, str(progress))
+
+    def is_quiet(self, now: datetime) -> bool:
+        """Return whether nothing was told for a day."""
+        # Nor for less than no time, lest a clock that was set back silences it.
+        return self._told_at is not None and not timedelta(0) <= now - self._told_at < _QUIET
+
+    def tell(
+        self,
+        name: str,
+        progress: Progress,
+        times: TimeInState,
+        now: datetime,
+        *,
+        moved: bool,
+        deliveries: Mapping[str, str] | None = None,
+    ) -> None:
         """
         Say the counts, and a line for each device, if anything is new.
 
         :param name: whom the wait is about, as it begins a sentence.
         :param times: since when each job was seen in its state.
-        :param moved: whether any is in another state than before.
+        :param moved: as for :meth:`has_news`.
+        :param deliveries: what is known beside the states, by JobId; None if nobody has asked.
         """
-        counts = str(progress)
-        is_told = self._told_at is not None and self._counts in (None, counts)
-        self._counts = counts
-        if is_told and not moved:
+        has_news = self.has_news(progress, moved=moved)
+        if deliveries is not None and deliveries != self._deliveries:
+            has_news, self._deliveries = True, dict(deliveries)
+        self._counts = str(progress)
+        if not has_news:
             return
         self._changed_at = now
         self._note(now)
-        self.add(f"{name}: {counts}")
-        for line in table(devices_of(progress, times), now):
+        self.add(f"{name}: {self._counts}")
+        for line in table(devices_of(progress, times, self.deliveries), now):
             self.add(line)
 
     def tell_daily(self, name: str, now: datetime, *, next_poll: datetime, ends_at: datetime) -> None:
@@ -84,8 +119,7 @@ class Journal(LogLines):
         :param next_poll: when the wait polls again.
         :param ends_at: when it ends at the latest.
         """
-        # Not before then either, lest a clock that was set back silences it.
-        if self._told_at is None or self._changed_at is None or timedelta(0) <= now - self._told_at < _QUIET:
+        if self._changed_at is None or not self.is_quiet(now):
             return
         polls = f"{self._polls} poll{'' if self._polls == 1 else 's'}"
         if self._failed:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Any
@@ -30,9 +30,11 @@ from airflow_provider_snowball.waiting.calls import (
     ErrorKind,
     RequestError,
 )
+from airflow_provider_snowball.waiting.changes import Changes, News
 from airflow_provider_snowball.waiting.config import WaitConfig
+from airflow_provider_snowball.waiting.devices import describe_delivery, devices_of, is_on_the_road
 from airflow_provider_snowball.waiting.journal import Journal
-from airflow_provider_snowball.waiting.text import LogLine, capitalized, format_duration
+from airflow_provider_snowball.waiting.text import NAMED, LogLine, capitalized, format_duration
 from airflow_provider_snowball.waiting.time_in_state import Overdue, TimeInState
 
 __all__ = [
@@ -77,9 +79,14 @@ class FailKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The target is reached; ``jobs`` is the list seen, in the portable form."""
+    """
+    The target is reached; ``jobs`` is the list seen, in the portable form.
+
+    :param news: what there is to tell, where that was asked for; of the other steps, too.
+    """
 
     jobs: list[dict[str, Any]]
+    news: News | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class Fail:
     kind: FailKind
     message: str
     error: BaseException | None = None
+    news: News | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,12 @@ class Again:
     new_client: bool = False
     overdue: tuple[Overdue, ...] = ()
     keep: bool = False
+    news: News | None = None
+
+    @property
+    def needs_worker(self) -> bool:
+        """Whether a wait in a triggerer has to come back to a worker before it goes on."""
+        return bool(self.overdue) or self.keep or (self.news is not None and self.news.due)
 
 
 Step = Done | Fail | Again
@@ -167,6 +181,8 @@ class Wait:
     """
 
     __slots__ = (
+        "_changes",
+        "_deliveries_denied_at",
         "_described_at",
         "_description_denied_at",
         "_failed_at",
@@ -179,6 +195,7 @@ class Wait:
         "_patience",
         "_retried",
         "_time_in_state",
+        "_untold",
         "config",
         "started_at",
     )
@@ -204,6 +221,7 @@ class Wait:
         self._failed_at = time_of("failed_at")
         self._described_at = time_of("described_at")
         self._description_denied_at = time_of("description_denied_at")
+        self._deliveries_denied_at = time_of("deliveries_denied_at")
         self._patience = patience
         self._retried = retried
         #: Jobs that are not listed, as they were described last, with their parts, by id.
@@ -214,6 +232,9 @@ class Wait:
         }
         self._time_in_state = TimeInState(config.max_days_in_state, memory)
         self._lines = Journal(memory)
+        self._changes = Changes(config.change_interval, memory) if config.tell_changes else None
+        #: What was found and not told yet.
+        self._untold: News | None = None
         self.mark_kept()
 
     def memory(self) -> dict[str, str]:
@@ -229,10 +250,12 @@ class Wait:
             "failed_at": self._failed_at,
             "described_at": self._described_at,
             "description_denied_at": self._description_denied_at,
+            "deliveries_denied_at": self._deliveries_denied_at,
         }
         known = {name: time.isoformat() for name, time in times.items() if time is not None}
         found = {f"{_FOUND}{job_id}": json.dumps(each) for job_id, each in self._found.items()}
-        return known | found | self._time_in_state.memory() | self._lines.memory()
+        changes = self._changes.memory() if self._changes is not None else {}
+        return known | found | self._time_in_state.memory() | self._lines.memory() | changes
 
     def mark_kept(self) -> None:
         """Note that :meth:`memory` is kept where it outlives this process."""
@@ -255,6 +278,12 @@ class Wait:
         """Note that somebody was told of overdue jobs, so that nobody is told again."""
         self._time_in_state.mark_told(overdue, now)
 
+    def mark_news_told(self, news: News, now: datetime) -> None:
+        """Note that somebody was told of changes, so that nobody is told again."""
+        self._untold = None
+        if self._changes is not None:
+            self._changes.mark_told(news.changes, now)
+
     def judge(
         self, listing: Sequence[_Entry] | RequestError, clock: Callable[[], datetime]
     ) -> Generator[Call, Any, Step]:
@@ -266,12 +295,12 @@ class Wait:
         :param listing: the jobs that ``config.listing`` listed, or why it did not.
         """
         if isinstance(listing, RequestError):
-            return self._on_error(listing, clock())
+            return self._with_untold(self._on_error(listing, clock()))
         jobs = list(listing)
         try:
             parts = yield from self._follow_main_jobs(jobs)
         except RequestError as error:
-            return self._on_error(error, clock())
+            return self._with_untold(self._on_error(error, clock()))
         self._on_listing(clock())
         progress = self.config.judge(jobs, parts)
         end = None
@@ -286,9 +315,11 @@ class Wait:
             parts |= {job_id: each["parts"] for job_id, each in self._found.items()}
             progress = self.config.judge(jobs, parts)
         now = clock()
-        self._report(progress, now)
-        if end is not None:
-            return end
+        yield from self._report(progress, now)
+        step = self._verdict(progress, jobs, parts, now) if end is None else end
+        return self._with_news(step, progress, now)
+
+    def _verdict(self, progress: Progress, jobs: Sequence[_Entry], parts: _Parts, now: datetime) -> Step:
         if progress.done:
             return Done(self._result(jobs, parts))
         if progress.failed:
@@ -296,6 +327,21 @@ class Wait:
         if now >= self.deadline:
             return self._timed_out(progress.describe_late())
         return self._go_on(now)
+
+    def _with_news(self, step: Step, progress: Progress, now: datetime) -> Step:
+        """Return a step with what there is to tell, where that was asked for."""
+        if self._changes is None:
+            return step
+        devices = devices_of(progress, self._time_in_state, self._lines.deliveries)
+        news = self._changes.find(devices, now, at_once=not isinstance(step, Again))
+        self._untold = news if news.changes else None
+        return replace(step, news=news)
+
+    def _with_untold(self, step: Step) -> Step:
+        """Return a step with what was found before and not told: at an end there is no later time."""
+        if self._untold is None or not isinstance(step, Fail):
+            return step
+        return replace(step, news=replace(self._untold, due=True))
 
     def _go_on(self, now: datetime) -> Again | Fail:
         overdue = self._time_in_state.overdue(now)
@@ -407,11 +453,16 @@ class Wait:
         self._listed_at = now
         self._failing_since = self._failed_at = None
 
-    def _report(self, progress: Progress, now: datetime) -> None:
+    def _report(self, progress: Progress, now: datetime) -> Generator[Call, Any, None]:
         name = capitalized(self.config.subject)
         others = (*progress.unreachable, *progress.reached, *progress.ignored)
         moved = self._time_in_state.see(progress.waiting, others, now)
-        self._lines.tell(name, progress, self._time_in_state, now, moved=moved)
+        deliveries = None
+        if self.config.describe_jobs and self._deliveries_denied_at is None:
+            goes_on = not (progress.done or progress.failed) and now < self.deadline
+            if goes_on and (self._lines.has_news(progress, moved=moved) or self._lines.is_quiet(now)):
+                deliveries = yield from self._ask_for_deliveries(progress, now)
+        self._lines.tell(name, progress, self._time_in_state, now, moved=moved, deliveries=deliveries)
         if 0 < progress.listed < _FEWEST_NODES and self._takes_all_for_all:
             self._lines.say(
                 "few",
@@ -429,6 +480,30 @@ class Wait:
                 f"{name}: states unknown to this version, taken as waiting: {named}",
                 logging.WARNING,
             )
+
+    def _ask_for_deliveries(
+        self, progress: Progress, now: datetime
+    ) -> Generator[Call, Any, dict[str, str] | None]:
+        """Return what is known of devices beside their states, by JobId; None if nothing is."""
+        found: dict[str, str] = {}
+        there = [job for job in (*progress.waiting, *progress.reached) if is_on_the_road(job.state)]
+        for job in there[:NAMED]:
+            try:
+                reply = yield DescribeJob(job.id)
+            except RequestError as error:
+                # It is told for whoever reads the log: not to know it is no reason to fail.
+                if error.kind is ErrorKind.DENIED:
+                    self._deliveries_denied_at = now
+                    self._lines.add(
+                        f"{capitalized(self.config.subject)}: shipments are not told of, since describe_jobs "
+                        f"needs more rights ({error})",
+                        logging.WARNING,
+                    )
+                else:
+                    self._lines.add(f"Job {job.id} was not described: {error}", logging.DEBUG)
+                return None
+            found[job.id] = describe_delivery(reply["delivery"])
+        return found
 
     @property
     def _takes_all_for_all(self) -> bool:

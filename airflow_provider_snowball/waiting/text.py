@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-__all__ = ["NAMED", "LogLine", "LogLines", "capitalized", "format_duration"]
+__all__ = ["NAMED", "LogLine", "LogLines", "capitalized", "format_bytes", "format_duration"]
 
 #: How many jobs a text names before it says "and N more"; a cluster has 16 at most.
 NAMED = 20
@@ -60,6 +60,15 @@ def format_duration(seconds: float) -> str:
         if count:
             parts.append(f"{count} {name}{'' if count == 1 else 's'}")
     return " ".join(parts[:2])
+
+
+def format_bytes(count: float) -> str:
+    """Return a number of bytes as a person says it, in units of 1,000: ``1.2 TB``."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.1f} PB"
 
 
 def capitalized(text: str) -> str:

@@ -88,12 +88,14 @@ class Run:
     How a DAG run ended, by task id and map index, which is -1 for a task that is not mapped.
 
     :param xcoms: what each task returned.
+    :param devices: what each has kept as the XCom ``devices``.
     :param links: where the links of each task lead, by name; empty text for one that leads nowhere.
     """
 
     state: str
     states: dict[tuple[str, int], str]
     xcoms: dict[tuple[str, int], Any]
+    devices: dict[tuple[str, int], Any]
     links: dict[tuple[str, int], dict[str, str | None]]
 
 
@@ -112,13 +114,17 @@ def run_dag(airflow_home: Path, source: Path, conf: dict[str, Any] | None = None
     model, decoded = _xcom_model()
     with create_session() as session:
         instances = session.query(TaskInstance).filter_by(dag_id=dag.dag_id, run_id=run.run_id).all()
-        rows = session.query(model).filter_by(dag_id=dag.dag_id, run_id=run.run_id, key="return_value").all()
+        rows = session.query(model).filter_by(dag_id=dag.dag_id, run_id=run.run_id).all()
+        xcoms: dict[str, dict[tuple[str, int], Any]] = {"return_value": {}, "devices": {}}
+        for row in rows:
+            xcoms.setdefault(row.key, {})[row.task_id, row.map_index] = decoded(row)
         stored = _as_stored(dag)
         tasks = {ti: stored.get_task(ti.task_id) for ti in instances}
         return Run(
             state=_text(run.state),
             states={(ti.task_id, ti.map_index): _text(ti.state) for ti in instances},
-            xcoms={(row.task_id, row.map_index): decoded(row) for row in rows},
+            xcoms=xcoms["return_value"],
+            devices=xcoms["devices"],
             links={
                 (ti.task_id, ti.map_index): {
                     name: task.get_extra_links(ti, name) for name in task.extra_links

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -86,6 +88,42 @@ class TestClusterJobs:
         assert len(ids(run, "list_jobs")) == 5 - gone
         assert run.states["devices_here", -1] == "failed"
         assert run.states["copy_to_device", -1] == "upstream_failed"
+
+
+def test_tells_of_devices_that_moved(
+    snowball: SnowballServer, run_example: RunExample, airflow_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of all changes together at the end, since those of an hour are."""
+    client = client_of(snowball.endpoint_url)
+    cluster_id = order_cluster(client, 5)
+    jobs = [each["JobId"] for each in client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]]
+    for job_id in jobs:
+        steer(snowball.endpoint_url, job_id, hold="InTransitToCustomer")
+
+    def has_polled() -> bool:
+        query = "select count(*) from xcom where dag_id = 'example_snowball_tell' and key = 'devices'"
+        with closing(sqlite3.connect(airflow_home / "airflow.db", timeout=60)) as database:
+            return bool(database.execute(query).fetchone()[0])
+
+    def send_on_once_it_has_polled() -> None:
+        while not ended.wait(0.2):
+            if has_polled():
+                for job_id in jobs:
+                    steer(snowball.endpoint_url, job_id, send_on=True)
+                return
+
+    ended = Event()
+    sender = Thread(target=send_on_once_it_has_polled)
+    sender.start()
+    try:
+        with caplog.at_level(logging.INFO, logger="example_snowball_tell"):
+            run = run_example("tell", cluster_id=cluster_id, min_jobs=5)
+    finally:
+        ended.set()
+        sender.join()
+    assert run.state == "success"
+    told = set(re.findall(r"reached: .* -> \w+ \((JID[-\w]+)/", caplog.text))
+    assert told == set(jobs) == {each["job_id"] for each in run.devices["wait_for_devices", -1]}
 
 
 @pytest.mark.parametrize("snowball", [THREE_DAYS], indirect=True)

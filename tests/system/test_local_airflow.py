@@ -48,6 +48,7 @@ EXAMPLES = {
     "example_snowball_migration": "success",
     "example_snowball_per_device": "wait_until_sent_back",
     "example_snowball_replace_node": "success",
+    "example_snowball_tell": "success",
 }
 
 

@@ -45,6 +45,9 @@ FULL: dict[str, Any] = {
     "outage_timeout": timedelta(days=1),
     "max_days_in_state": {JobState.IN_TRANSIT_TO_CUSTOMER: 10},
     "on_overdue": "notify",
+    "describe_jobs": True,
+    "tell_changes": True,
+    "change_interval": timedelta(hours=1),
 }
 #: What all of that is as plain keywords.
 FULL_PLAIN: dict[str, Any] = {
@@ -61,6 +64,9 @@ FULL_PLAIN: dict[str, Any] = {
     "outage_timeout": 86400.0,
     "max_days_in_state": {"InTransitToCustomer": 10.0},
     "on_overdue": "notify",
+    "describe_jobs": True,
+    "tell_changes": True,
+    "change_interval": 3600.0,
 }
 DEFAULTS: dict[str, Any] = {
     "target_state": "Complete",
@@ -76,7 +82,12 @@ DEFAULTS: dict[str, Any] = {
     "outage_timeout": 172800.0,
     "max_days_in_state": None,
     "on_overdue": "warn",
+    "describe_jobs": False,
+    "tell_changes": False,
+    "change_interval": 0.0,
 }
+#: What can do nothing without another.
+NOT_ALONE = {"on_overdue", "change_interval"}
 #: Without a cluster there is no number of its jobs.
 OF_CLUSTERS = {"cluster_id", "min_jobs"}
 
@@ -110,8 +121,9 @@ class TestRead:
             {"cluster_id": CLUSTER, "job_ids": JOBS},
             {"job_ids": JOBS},
             {name: value for name, value in FULL.items() if name not in OF_CLUSTERS},
-            *({"cluster_id": CLUSTER, name: value} for name, value in FULL.items() if name != "on_overdue"),
+            *({"cluster_id": CLUSTER, name: value} for name, value in FULL.items() if name not in NOT_ALONE),
             {"cluster_id": CLUSTER, "max_days_in_state": {"New": 1}, "on_overdue": "fail"},
+            {"cluster_id": CLUSTER, "tell_changes": True, "change_interval": 60},
         ],
         ids=lambda given: " ".join(given) if len(given) < 4 else f"{len(given)} parameters",
     )
@@ -366,7 +378,7 @@ class TestSignatures:
     """A reader of a sensor's signature sees what holds: the defaults of the one declaration."""
 
     #: What Airflow's own sensors have, and a default that only a configuration knows.
-    ELSEWHERE = frozenset({"exponential_backoff", "max_wait", "silent_fail", "poke_interval"})
+    ELSEWHERE = frozenset({"exponential_backoff", "max_wait", "silent_fail", "poke_interval", "tell_changes"})
 
     @pytest.mark.parametrize("sensor_class", [ClusterJobsSensor, JobsSensor])
     def test_a_sensors_defaults_are_those_of_a_wait(self, sensor_class: Any) -> None:

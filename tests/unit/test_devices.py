@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_snowball.waiting.calls import Call, DescribeCluster, ErrorKind, RequestError
+from airflow_provider_snowball.waiting.calls import (
+    Call,
+    DescribeCluster,
+    DescribeJob,
+    ErrorKind,
+    RequestError,
+)
 from airflow_provider_snowball.waiting.config import WaitConfig
+from airflow_provider_snowball.waiting.devices import describe_delivery
 from airflow_provider_snowball.waiting.machine import Wait, drive
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,12 +38,20 @@ class Log:
     def __init__(self, memory: Mapping[str, str] | None = None, **asked: Any) -> None:
         arguments = {"cluster_id": CLUSTER, "target_state": "WithCustomer", "min_jobs": 2} | asked
         self.config = WaitConfig.read(arguments)
+        #: What DescribeJob replies to, or why it does not; and which jobs were asked for.
+        self.delivery: Any = {}
+        self.described: list[str] = []
         self.wait = Wait(self.config, started_at=START, memory=memory)
 
     def poll(self, day: float, listing: Sequence[Any] | RequestError) -> list[str]:
         """Poll on a day and return the lines, without the name that they begin with."""
 
         def ask(call: Call) -> Any:
+            if isinstance(call, DescribeJob):
+                self.described.append(call.job_id)
+                if isinstance(self.delivery, RequestError):
+                    raise self.delivery
+                return {"job": {}, "parts": [], "delivery": self.delivery}
             assert call == DescribeCluster(CLUSTER)
             return {"ClusterState": "Pending"}
 
@@ -46,7 +61,7 @@ class Log:
     def moved(self) -> Log:
         """Return the wait as it goes on in another process."""
         log = object.__new__(Log)
-        log.config = self.config
+        log.config, log.delivery, log.described = self.config, self.delivery, []
         memory = json.loads(json.dumps(self.wait.memory()))
         log.wait = Wait(self.config, started_at=START + 99 * DAY, memory=memory)
         return log
@@ -165,6 +180,135 @@ class TestNames:
     )
     def test_a_description_is_one_line(self, description: Any, name: str) -> None:
         assert self.names(job(1, "New", description))[0] == name
+
+
+OUT = {"ShippingDetails": {"OutboundShipment": {"Status": "InTransit", "TrackingNumber": "1Z9"}}}
+DELIVERED = {"ShippingDetails": {"OutboundShipment": {"Status": "Delivered", "TrackingNumber": "1Z9"}}}
+DENIED = RequestError(ErrorKind.DENIED, "its words")
+
+
+class TestDeliveries:
+    """What DescribeJob tells, where it is asked for."""
+
+    def log(self, **asked: Any) -> Log:
+        log = Log(describe_jobs=True, **asked)
+        log.delivery = OUT
+        return log
+
+    def test_nobody_asks_for_it_by_default(self) -> None:
+        log = Log()
+        log.poll(0, ONE_MOVED)
+        assert log.described == []
+
+    def test_of_devices_on_the_road_at_each_change(self) -> None:
+        log = self.log()
+        assert log.poll(0, ALL_NEW)[1:] == [
+            "  tray 1  New  since 2026-01-01 00:00+00:00",
+            "  JID2    New  since 2026-01-01 00:00+00:00",
+        ]
+        assert log.described == []
+        assert log.poll(0.25, ONE_MOVED)[1:] == [
+            "  tray 1  InTransitToCustomer  since 2026-01-01 06:00+00:00"
+            "               to the customer: InTransit, tracking number 1Z9",
+            "  JID2    New                  since 2026-01-01 00:00+00:00, for 6 hours",
+        ]
+        assert log.poll(0.5, ONE_MOVED) == []
+        assert log.described == ["JID1"]
+
+    def test_at_most_daily_without_a_change_and_only_what_is_new(self) -> None:
+        log = self.log()
+        log.poll(0, ONE_MOVED)
+        assert log.poll(1, ONE_MOVED)[0].startswith("no change for 1 day, ")
+        log.delivery = DELIVERED
+        assert log.poll(1.5, ONE_MOVED) == []
+        lines = log.poll(2, ONE_MOVED)
+        assert lines[1].endswith("  to the customer: Delivered, tracking number 1Z9")
+        assert len(lines) == 3
+        assert log.poll(3, ONE_MOVED)[0].startswith("no change for 1 day, ")
+        assert len(log.described) == 4
+
+    def test_another_process_knows_what_was_told(self) -> None:
+        log = self.log()
+        log.poll(0, ONE_MOVED)
+        assert log.wait.memory()["delivery JID1"] == "to the customer: InTransit, tracking number 1Z9"
+        log = log.moved()
+        assert log.poll(0.5, ONE_MOVED) == []
+        assert log.poll(1, ONE_MOVED)[0].startswith("no change for 1 day, ")
+
+    def test_without_the_right_there_is_one_warning(self) -> None:
+        log = self.log()
+        log.delivery = DENIED
+        warning, _, first, _ = log.poll(0, ONE_MOVED)
+        assert warning == "shipments are not told of, since describe_jobs needs more rights (its words)"
+        assert first.endswith("since 2026-01-01 00:00+00:00")
+        for process in (log, log.moved()):
+            assert len(process.poll(2, [ONE_MOVED[0], job(2, "Pending")])) == 3
+        assert log.described == ["JID1"]
+        assert log.wait.memory()["deliveries_denied_at"] == START.isoformat()
+
+    def test_an_error_leaves_out_what_is_not_known(self) -> None:
+        log = self.log()
+        log.poll(0, ONE_MOVED)
+        log.delivery = DOWN
+        lines = log.poll(0.5, [ONE_MOVED[0], job(2, "InTransitToCustomer")])
+        assert lines[0] == "Job JID1 was not described: its words"
+        assert [line.endswith("1Z9") for line in lines[2:]] == [True, False]
+        assert log.described == ["JID1"] * 2
+        log.delivery = DELIVERED
+        assert "Delivered" in log.poll(1.5, [ONE_MOVED[0], job(2, "InTransitToCustomer")])[1]
+
+    def test_nobody_asks_when_the_wait_is_over(self) -> None:
+        here = [job(1, "WithCustomer"), job(2, "WithCustomer")]
+        for listing, asked in (
+            (here, {}),
+            ([here[0], job(2, "Cancelled")], {}),
+            (ONE_MOVED, {"timeout": DAY}),
+        ):
+            log = self.log(**asked)
+            log.poll(2, listing)
+            assert log.described == []
+
+    def test_of_20_at_most(self) -> None:
+        log = self.log()
+        log.poll(0, [job(number, "InTransitToCustomer") for number in range(25)])
+        assert len(log.described) == 20
+
+    @pytest.mark.parametrize(
+        ("delivery", "text"),
+        [
+            ({}, ""),
+            ({"ShippingDetails": {}, "DataTransferProgress": {}}, ""),
+            ({"ShippingDetails": {"ShippingOption": "EXPRESS"}}, ""),
+            (
+                {"ShippingDetails": {"OutboundShipment": {"TrackingNumber": "1Z9"}}},
+                "to the customer: shipped, tracking number 1Z9",
+            ),
+            ({"ShippingDetails": {"OutboundShipment": {"Status": "La\nbel"}}}, "to the customer: La bel"),
+            (
+                {
+                    "ShippingDetails": {
+                        "InboundShipment": {"Status": "InTransit"},
+                        **DELIVERED["ShippingDetails"],
+                    }
+                },
+                "to AWS: InTransit",
+            ),
+            ({"DataTransferProgress": {"BytesTransferred": 0, "TotalBytes": 0}}, "0 bytes transferred"),
+            (
+                {"DataTransferProgress": {"BytesTransferred": 1_234_000_000_000, "TotalBytes": 5 * 10**12}},
+                "1.23 TB of 5 TB transferred",
+            ),
+            (
+                {
+                    "ShippingDetails": {"InboundShipment": {"Status": "Delivered"}},
+                    "DataTransferProgress": {"BytesTransferred": 999_700, "TotalBytes": 10**19},
+                },
+                "to AWS: Delivered; 1 MB of 10,000.0 PB transferred",
+            ),
+        ],
+    )
+    def test_words(self, delivery: Any, text: str) -> None:
+        assert describe_delivery(delivery) == text
 
 
 class TestQuietDays:

@@ -781,3 +781,17 @@ class TestTriggers:
             assert [len(client.calls) for _, client in triggerer.clients.made] == [3, 1]
 
         play(scene, arrives(90.0))
+
+
+def test_a_clock_of_months_has_timers_still() -> None:
+    """Of the tests' own clock: floats tell apart no nanoseconds then, which asyncio's loop counts in."""
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, ClockLoop)
+        loop.jump(26738653.0)
+        for number in range(2000):
+            await asyncio.sleep(0.251967926 + number / 997)
+        return loop.time()
+
+    assert run_on_clock(main()) == pytest.approx(26741161.95)

@@ -75,11 +75,13 @@ EVENTS = {
     for file in sorted(STORED.glob("events_*.json"))
     for name, event in _stored(file.stem).items()
 }
-INTERIM_EVENTS = {file.stem: _stored(file.stem) for file in sorted(STORED.glob("event_*_waiting.json"))}
+_WAITING = {file.stem: _stored(file.stem) for file in sorted(STORED.glob("event_*_waiting.json"))}
+INTERIM_EVENTS = {name: event for name, event in _WAITING.items() if "news" not in event}
+NEWS = {name: event for name, event in _WAITING.items() if "news" in event}
 #: What a memory knows of the log, since there is a log of devices.
 OF_THE_LOG = ("changed_at", "told_at", "polls", "failed_polls")
 TASK_STATES = {file.stem: _stored(file.stem) for file in sorted(STORED.glob("task_state_*.json"))}
-FULL = TRIGGERS["trigger_v1_cluster_full"]
+FULL = TRIGGERS["trigger_v1_cluster_told"]
 #: What a stored trigger means by the arguments that it does not have: this stays, too.
 MEANT = {
     "target_state": "Complete",
@@ -93,6 +95,9 @@ MEANT = {
     "outage_timeout": 172800.0,
     "max_days_in_state": None,
     "on_overdue": "warn",
+    "describe_jobs": False,
+    "tell_changes": False,
+    "change_interval": 0.0,
     "aws_conn_id": "aws_default",
     "region_name": None,
     "verify": None,
@@ -131,7 +136,7 @@ def through_airflow(kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_form_is_replayed() -> None:
     """A file by a name of its own would be none of the tables above."""
-    replayed = {name.partition(" ")[0] for name in EVENTS} | {*TRIGGERS, *INTERIM_EVENTS, *TASK_STATES}
+    replayed = {name.partition(" ")[0] for name in EVENTS} | {*TRIGGERS, *_WAITING, *TASK_STATES}
     assert replayed == {file.stem for file in STORED.iterdir()}
 
 
@@ -301,6 +306,9 @@ ARGUMENTS = {
     "silent_fail": True,
     "max_days_in_state": {"InTransitToCustomer": 10},
     "on_overdue": "fail",
+    "describe_jobs": True,
+    "publish_devices": True,
+    "change_interval": timedelta(hours=1),
     "aws_conn_id": "snowball_stored",
     "region_name": "eu-central-1",
     "verify": False,
@@ -329,6 +337,8 @@ class TestWhatASensorStores:
         assert (classpath, kwargs) == (FULL["classpath"], FULL["kwargs"] | now)
         assert now["memory"].pop("try_number") == "1"
         assert [now["memory"].pop(name) for name in ("polls", "failed_polls")] == ["0", "0"]
+        shown = {f"shown {job_id(number)}": '[0, "New", ""]' for number in (1, 2)}
+        assert {name: now["memory"].pop(name) for name in shown} == shown
         memory = {name: datetime.fromisoformat(time) for name, time in now["memory"].items()}
         assert list(memory) == [
             "started_at",
@@ -337,6 +347,7 @@ class TestWhatASensorStores:
             f"since {job_id(2)} New",
             "changed_at",
             "told_at",
+            "shown_at",
         ]
         started_at = memory["started_at"]
         assert all(started_at <= time for time in memory.values())
@@ -353,7 +364,7 @@ class TestWhatASensorStores:
             with pytest.raises(TaskDeferred) as deferred:
                 JobsSensor(task_id="wait", deferrable=True, **arguments).execute({})
         classpath, kwargs = deferred.value.trigger.serialize()
-        stored = TRIGGERS["trigger_v1_jobs_full"]
+        stored = TRIGGERS["trigger_v1_jobs_told"]
         now = {key: kwargs[key] for key in ("memory", "next_poll")}
         assert (classpath, kwargs) == (stored["classpath"], stored["kwargs"] | now)
 
@@ -452,6 +463,67 @@ class TestStoredInterimEvents:
         event = INTERIM_EVENTS[name]
         more = event | {"version": 2, "overdue": [each | {"more": 1} for each in event["overdue"]], "x": 1}
         assert interim_of(more) == interim_of(event)
+
+
+@pytest.mark.parametrize("name", NEWS)
+class TestStoredNews:
+    """The task tells of changes, and hands the wait to another trigger."""
+
+    def resume(self, name: str, on_change: Any, ti: TaskInstance) -> dict[str, str]:
+        task = _sensor(timeout=CENTURY, on_change=on_change)
+        with pytest.raises(TaskDeferred) as deferred:
+            task.resume_execution("execute_complete", {"event": NEWS[name]}, context_of(ti))
+        kwargs = deferred.value.trigger.serialize()[1]
+        assert kwargs["tell_changes"] is True
+        del kwargs["memory"]["try_number"]
+        return dict(kwargs["memory"])
+
+    def test_the_wait_goes_on(self, name: str) -> None:
+        event = NEWS[name]
+        told: list[Any] = []
+        ti = TaskInstance()
+        memory = self.resume(name, told.append, ti)
+        assert [context["device_changes"] for context in told] == [event["news"]["changes"]]
+        assert [context["devices"] for context in told] == [event["news"]["devices"]]
+        assert ti.pushed == [event["news"]["devices"]]
+        told_now = {"shown_at": memory["shown_at"], f"shown {job_id(1)}": '[1, "WithCustomer", "reached"]'}
+        assert memory == event["memory"] | told_now
+        assert memory["shown_at"] > event["memory"]["shown_at"]
+
+    def test_if_nobody_was_told_it_is_not_remembered(self, name: str) -> None:
+        def fail(context: Any) -> None:
+            raise RuntimeError("no mail server")
+
+        assert self.resume(name, fail, TaskInstance()) == NEWS[name]["memory"]
+
+    def test_this_version_writes_the_same(self, name: str) -> None:
+        interim = interim_of(NEWS[name])
+        assert interim is not None
+        assert interim_event_of(interim[0], memory=interim[1]) == NEWS[name]
+
+    def test_a_later_version_may_tell_more(self, name: str) -> None:
+        event = NEWS[name]
+        changes = [each | {"more": 1} for each in event["news"]["changes"]]
+        assert interim_of(event | {"news": event["news"] | {"changes": changes, "x": 1}}) == interim_of(event)
+
+    def test_a_task_that_tells_nobody_any_more_goes_on(self, name: str) -> None:
+        """Its DAG was edited while it waited."""
+        with pytest.raises(TaskDeferred) as deferred:
+            _sensor(timeout=CENTURY).resume_execution(
+                "execute_complete", {"event": NEWS[name]}, context_of(TaskInstance())
+            )
+        assert not any(key.startswith("shown") for key in deferred.value.trigger.serialize()[1]["memory"])
+
+
+@pytest.mark.parametrize("status", ["done", "unreachable"])
+def test_an_end_tells_of_the_last_changes(status: str) -> None:
+    event = EVENTS[f"events_v1_told {status}"]
+    told: list[Any] = []
+    ti = TaskInstance()
+    with contextlib.suppress(SnowballTargetUnreachableError):
+        _sensor(on_change=told.append).resume_execution("execute_complete", {"event": event}, context_of(ti))
+    assert [context["device_changes"] for context in told] == [event["news"]["changes"]]
+    assert ti.pushed == [event["news"]["devices"]]
 
 
 @pytest.mark.parametrize("event", [None, {}, *EVENTS.values()], ids=["None", "empty", *EVENTS])
