@@ -67,6 +67,8 @@ class Bench:
     def __init__(self, crowd: Crowd, airflow: AirflowProcesses, postgres: Postgres, snowball: FireSnowball):
         self.crowd, self.airflow, self.postgres, self.snowball = crowd, airflow, postgres, snowball
         self.found: dict[str, Any] = {"waits": crowd.waits}
+        #: In Unix time.
+        self.triggerer_began = time.time()
 
     def run(self) -> None:
         """Measure it."""
@@ -89,9 +91,22 @@ class Bench:
         self.found |= load | self._triggerer()
         self.found["longest heartbeat"] = max(gaps, default=0.0)
         self._move()
+        blocks = self._blocks()
+        lengths = [length for _, length in blocks]
+        self.found["blocks"], self.found["longest block"] = len(blocks), max(lengths, default=0.0)
+        later = [length for at, length in blocks if at > self.found.get("all polled", 0.0)]
+        self.found["later blocks"], self.found["longest later"] = len(later), max(later, default=0.0)
+
+    def _blocks(self) -> list[tuple[float, float]]:
+        """Return when the triggerer warned of a block, in seconds since its start, and how long each was."""
         log = self.airflow.log_of("triggerer").read_text(errors="replace")
-        blocks = [float(each) for each in re.findall(r"blocked for (\d+\.\d+) seconds", log)]
-        self.found["blocks"], self.found["longest block"] = len(blocks), max(blocks, default=0.0)
+        found = re.findall(r"^(\S+) .*blocked for (\d+\.\d+) seconds", log, re.MULTILINE)
+        if len(found) != log.count("blocked for"):
+            raise RuntimeError("The triggerer warns of blocks in another form than is read here")
+        return [
+            (datetime.fromisoformat(at).timestamp() - self.triggerer_began, float(length))
+            for at, length in found
+        ]
 
     def _all_dags_are_known(self) -> bool:
         return bool(self.airflow.api.get("/dags", limit=1)["total_entries"] == self.crowd.dags)
@@ -107,7 +122,7 @@ class Bench:
         self.airflow.run_module("benchmarks.defer_waits")
         self.airflow.start("scheduler")
         until(lambda: self._count("select count(*) from dag_run where state = 'running'") == self.crowd.dags)
-        began = time.monotonic()
+        began, self.triggerer_began = time.monotonic(), time.time()
         self.airflow.start("triggerer")
         polled: set[str] = set()
         until(lambda: self._polled(polled) == self.crowd.waits)
@@ -251,6 +266,7 @@ _COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "files of both": lambda found: f"{found['runner files']} + {found['supervisor files']}",
     "blocks over 0.2 s": lambda found: f"{found['blocks']}",
     "longest, s": lambda found: f"{found['longest block']:.1f}",
+    "after all polled": lambda found: f"{found['later blocks']}, {found['longest later']:.1f} s",
     "oldest heartbeat, s": lambda found: f"{found['longest heartbeat']:.0f}",
     "transactions/s": lambda found: f"{found['transactions']:.0f}",
     "CPU s a minute, triggerer": lambda found: _cpu(found, "triggerer"),
