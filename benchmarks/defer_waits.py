@@ -31,6 +31,7 @@ def trigger_for(cluster: str) -> Any:
     """Return the trigger of a wait whose worker has polled once."""
     if CROWD.kind == "peer":
         return PeerTrigger(cluster_id=cluster, waiter_delay=int(CROWD.interval), aws_conn_id=CONN)
+    # But for what the worker's log has told: each is to write the line by which it is seen to have polled.
     now = datetime.now(UTC).isoformat()
     return ClusterJobsTrigger(
         cluster_id=cluster,

@@ -56,7 +56,8 @@ class Log:
             return {"ClusterState": "Pending"}
 
         drive(self.wait.judge(listing, lambda: START + day * DAY), ask)
-        return [each.text.removeprefix(f"Cluster {CLUSTER}: ") for each in self.wait.take_lines()]
+        said = [each.text.removeprefix(f"Cluster {CLUSTER}: ") for each in self.wait.take_lines()]
+        return [line for text in said for line in text.split("\n")]
 
     def moved(self) -> Log:
         """Return the wait as it goes on in another process."""

@@ -89,17 +89,12 @@ class Clock:
 
 @dataclass
 class Journey:
-    """
-    What happened in a wait: seconds since its start, and what was decided and said then.
-
-    ``devices`` are the lines of its tables, and ``lines`` all others.
-    """
+    """What happened in a wait: seconds since its start, and what was decided and said then."""
 
     polls: list[float] = field(default_factory=list)
     described: list[float] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     lines: list[tuple[float, int, str]] = field(default_factory=list)
-    devices: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def end(self) -> Step:
@@ -179,9 +174,8 @@ def travel(
             step, lines, described, _, _ = outcomes[0]
             journey.steps.append(step)
             journey.described += described
-            said_now = [(clock.elapsed, line.level, line.text) for line in lines]
-            journey.lines += [each for each in said_now if not each[2].startswith("  ")]
-            journey.devices += [(at, text.strip()) for at, _, text in said_now if text.startswith("  ")]
+            # The table of devices has tests of its own.
+            journey.lines += [(clock.elapsed, line.level, line.text.partition("\n  ")[0]) for line in lines]
             if not isinstance(step, Again):
                 break
             clock.move(step.delay)
@@ -969,8 +963,11 @@ class TestLogLines:
         wait = Wait(ONE_JOB, started_at=START)
         drive(wait.judge(NEW, Clock()), ask_nothing)
         assert wait.take_lines() == (
-            LogLine(INFO, f"Cluster {CLUSTER}: 0 of 1 jobs at or past WithCustomer (1 New)"),
-            LogLine(INFO, f"  {job_id(1)}  New  since 2026-01-01 00:00+00:00"),
+            LogLine(
+                INFO,
+                f"Cluster {CLUSTER}: 0 of 1 jobs at or past WithCustomer (1 New)\n"
+                f"  {job_id(1)}  New  since 2026-01-01 00:00+00:00",
+            ),
         )
         assert wait.take_lines() == ()
 

@@ -72,9 +72,8 @@ class Poller:
             return reply
 
         step = drive(self.wait.judge(listing, lambda: self.now), ask)
-        said = [(each.level, each.text) for each in self.wait.take_lines()]
         # The table of devices has tests of its own.
-        self.lines += [each for each in said if not each[1].startswith("  ")]
+        self.lines += [(each.level, each.text.partition("\n  ")[0]) for each in self.wait.take_lines()]
         self.now += QUARTER
         return step
 
