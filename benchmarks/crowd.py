@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass
 from benchmarks.waits_in_one_loop import PER_CLUSTER
 from tests.fakes.fleet_server import cluster_id
 
-__all__ = ["MOVED", "Crowd"]
+__all__ = ["MOVED", "WAITING_IN", "Crowd"]
 
 #: Waits whose device moves while the others wait on, each in a cluster of its own.
 MOVED = 5
+#: The state of all devices at first.
+WAITING_IN = "InTransitToCustomer"
 
 
 @dataclass(frozen=True)

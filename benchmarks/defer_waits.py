@@ -20,9 +20,12 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
 from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
-from benchmarks.crowd import Crowd
+from airflow_provider_snowball.waiting.config import WaitConfig
+from airflow_provider_snowball.waiting.machine import Wait
+from benchmarks.crowd import WAITING_IN, Crowd
 from benchmarks.peer import PeerTrigger
 from benchmarks.waits_in_one_loop import CONN
+from tests.system.fire.snowball import jobs_of
 
 CROWD = Crowd.of_environment()
 
@@ -31,16 +34,25 @@ def trigger_for(cluster: str) -> Any:
     """Return the trigger of a wait whose worker has polled once."""
     if CROWD.kind == "peer":
         return PeerTrigger(cluster_id=cluster, waiter_delay=int(CROWD.interval), aws_conn_id=CONN)
-    # But for what the worker's log has told: each is to write the line by which it is seen to have polled.
-    now = datetime.now(UTC).isoformat()
+    asked = {
+        "cluster_id": cluster,
+        "target_state": "WithCustomer",
+        "timeout": 86400.0,
+        "poke_interval": CROWD.interval,
+    }
     return ClusterJobsTrigger(
-        cluster_id=cluster,
-        target_state="WithCustomer",
-        timeout=86400.0,
-        poke_interval=CROWD.interval,
+        **asked,
         aws_conn_id=CONN,
-        memory={"started_at": now, "listed_at": now, "try_number": "1"},
+        memory=memory_of(asked, jobs_of(cluster, WAITING_IN)) | {"try_number": "1"},
     )
+
+
+def memory_of(asked: dict[str, Any], listing: list[Any]) -> dict[str, str]:
+    """Return what a wait knows that has polled once."""
+    now = datetime.now(UTC)
+    wait = Wait(WaitConfig.read(asked), started_at=now)
+    next(wait.judge(listing, lambda: now), None)
+    return wait.memory()
 
 
 def main() -> None:

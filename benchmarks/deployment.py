@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 from airflow import __version__ as airflow_version
 
-from benchmarks.crowd import MOVED, Crowd
+from benchmarks.crowd import MOVED, WAITING_IN, Crowd
 from benchmarks.triggerer import until
 from benchmarks.waits_in_one_loop import CONN
 from tests.fakes.fleet_server import cluster_id
@@ -40,8 +40,9 @@ ROWS = Path(__file__).with_name("DEPLOYMENT.md")
 _ROOT = Path(__file__).parents[1]
 #: Seconds.
 _WINDOW = 120.0
-#: What a wait's log has once it has polled.
-_POLLED = {"peer": b"Status of cluster is", "ours": b"jobs at or past WithCustomer"}
+#: What a wait's log has once it has polled; of ours, which says nothing where nothing has changed, Airflow's
+#: own line of its start, and its cluster has to have been polled.
+_POLLED = {"peer": b"Status of cluster is", "ours": b" starting"}
 
 
 CROWDS = {
@@ -74,7 +75,7 @@ class Bench:
         """Measure it."""
         fields = self.snowball.connection_fields("bench")
         self.airflow.api.create_connection(CONN, **fields)
-        clusters = {each: "InTransitToCustomer" for some in self.crowd.clusters() for each in some}
+        clusters = {each: WAITING_IN for some in self.crowd.clusters() for each in some}
         self.snowball.move(clusters)
         until(self._all_dags_are_known)
         time.sleep(15)
@@ -126,7 +127,13 @@ class Bench:
         self.airflow.start("triggerer")
         polled: set[str] = set()
         until(lambda: self._polled(polled) == self.crowd.waits)
+        if self.crowd.kind == "ours":
+            clusters = {each for some in self.crowd.clusters() for each in some}
+            until(lambda: clusters <= self._clusters_polled_since(self.triggerer_began))
         self.found["all polled"] = time.monotonic() - began
+
+    def _clusters_polled_since(self, then: float) -> set[str]:
+        return {each for each, times in self.snowball.polls().items() if times[-1] > then}
 
     def _polled(self, polled: set[str]) -> int:
         """Return how many waits have a line of a poll in their logs; those known already are not read."""

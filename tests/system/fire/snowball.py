@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
-__all__ = ["FireSnowball", "cluster_id", "job_id"]
+__all__ = ["FireSnowball", "cluster_id", "job_id", "jobs_of"]
 
 JOBS = 5
 
@@ -147,17 +147,22 @@ class _Server:
         return _answer(200, {"JobListEntries": self._jobs(cluster)})
 
     def _jobs(self, cluster: str) -> list[dict[str, Any]]:
-        return [
-            {
-                "JobId": job_id(cluster, number),
-                "JobState": self.states[cluster],
-                "IsMaster": False,
-                "JobType": "LOCAL_USE",
-                "SnowballType": "EDGE",
-                "CreationDate": 1480475524.0,
-            }
-            for number in range(JOBS)
-        ]
+        return jobs_of(cluster, self.states[cluster])
+
+
+def jobs_of(cluster: str, state: str) -> list[dict[str, Any]]:
+    """Return the listing of a cluster whose jobs are in a state."""
+    return [
+        {
+            "JobId": job_id(cluster, number),
+            "JobState": state,
+            "IsMaster": False,
+            "JobType": "LOCAL_USE",
+            "SnowballType": "EDGE",
+            "CreationDate": 1480475524.0,
+        }
+        for number in range(JOBS)
+    ]
 
 
 def _answer(status: int, body: Any) -> bytes:
