@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from airflow_provider_snowball.triggers.shared_polls import PollResult, SharedPo
 from airflow_provider_snowball.waiting.calls import Call, ErrorKind, RequestError
 from airflow_provider_snowball.waiting.config import BACKSTOP, WAIT_PARAMETERS, WaitConfig
 from airflow_provider_snowball.waiting.machine import Again, Fail, FailKind, Wait, drive_async
+from airflow_provider_snowball.waiting.text import LogLine
 
 __all__ = ["SnowballTrigger"]
 
@@ -151,8 +152,10 @@ class SnowballTrigger(BaseTrigger):
                 raise RequestError(ErrorKind.TRANSIENT, "no answer yet", code="NoAnswerYet") from None
 
         step = await drive_async(wait.judge(result.outcome, _now), ask)
-        for line in wait.take_lines():
-            log.log(line.level, "%s", line.text)
+        if lines := wait.take_lines():
+            # A line is a write that waits for Airflow's supervisor, which may be long at its database
+            # (docs/upstream): not on the loop. The thread knows by its context whose line it is.
+            await asyncio.to_thread(_write, lines)
         # For a link to the console, where no worker has had the task yet.
         region = polls.region_of(self._aws_parameters) if self.memory is None else None
         if not isinstance(step, Again):
@@ -181,6 +184,11 @@ class SnowballTrigger(BaseTrigger):
 
 class _BadArgumentsError(Exception):
     """The arguments, as templates came to them, make no sense; ``__cause__`` says why."""
+
+
+def _write(lines: Sequence[LogLine]) -> None:
+    for line in lines:
+        log.log(line.level, "%s", line.text)
 
 
 def _now() -> datetime:

@@ -56,6 +56,14 @@ class ClockLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._on_return)
         return future
 
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        """Wait for the executor's threads at the end, which is a thread of its own."""
+        self.in_threads += 1
+        try:
+            await super().shutdown_default_executor(*timeout)
+        finally:
+            self.in_threads -= 1
+
     def _on_return(self, _: asyncio.Future[Any]) -> None:
         self.in_threads -= 1
 
