@@ -53,7 +53,7 @@ with DAG(
             raise RuntimeError(f"{len(gone)} of {len(arrived)} devices have left: {', '.join(sorted(gone))}")
         return here
 
-    @task(map_index_template="{{ task.op_kwargs['job']['JobId'] }}")
+    @task(map_index_template="{{ task.op_kwargs.job.Description | default(task.op_kwargs.job.JobId, true) }}")
     def copy_to_device(job: dict[str, Any]) -> str:
         """Stand in for the copy of this device's share of the data."""
         return f"copying to the device of {job['JobId']}, which is {job['JobState']}"

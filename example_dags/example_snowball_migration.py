@@ -36,7 +36,7 @@ with DAG(
         retry_delay=timedelta(minutes=5),
     )
 
-    @task(map_index_template="{{ task.op_kwargs['job']['JobId'] }}")
+    @task(map_index_template="{{ task.op_kwargs.job.Description | default(task.op_kwargs.job.JobId, true) }}")
     def read_failure_log(job: dict[str, Any]) -> list[str]:
         """Return the lines about objects that did not arrive; whatever is no heading counts as one."""
         from airflow_provider_snowball.hooks.snowball import SnowballHook
