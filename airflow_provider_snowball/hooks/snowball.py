@@ -17,7 +17,6 @@ import botocore.session
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from botocore.config import Config
-from botocore.configprovider import ConfiguredEndpointProvider
 
 from airflow_provider_snowball.compat import AirflowNotFoundException, mask_secret
 from airflow_provider_snowball.exceptions import (
@@ -235,20 +234,6 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         set_there = getattr(self.config, "region_name", None)
         session = botocore.session.Session(profile=self.conn_config.profile_name)
         return set_there or self.region_name or session.get_config_variable("region")
-
-    def find_endpoint(self) -> str | None:
-        """
-        Return the address that connection, environment or profile set for Snowball, without any request.
-
-        :return: None where none of them does, so that requests go to AWS's own.
-        :raises SnowballConnectionError: as :meth:`find_region`.
-        """
-        if endpoint := self.conn_config.get_service_endpoint_url("snowball"):
-            return str(endpoint)
-        session = botocore.session.Session(profile=self.conn_config.profile_name)
-        configured = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), "snowball")
-        found: str | None = configured.provide()
-        return found
 
     def where(self) -> str:
         """Say where requests go, and whose they are: ``region us-east-1, Airflow connection 'snow'``."""

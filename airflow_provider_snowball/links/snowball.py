@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from airflow_provider_snowball.compat import BaseOperatorLink, xcom_of
 
@@ -14,12 +13,9 @@ if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
-__all__ = ["SnowFamilyConsoleLink", "console_url", "local_url"]
+__all__ = ["SnowFamilyConsoleLink", "console_url"]
 
 log = logging.getLogger(__name__)
-
-#: Seconds that a local Snowball has to answer.
-_PATIENCE = 2.0
 
 #: The console of each public partition (aws-cn, aws-us-gov, aws), by the form of its regions.
 _CONSOLES = (
@@ -44,31 +40,9 @@ def console_url(region: str | None) -> str | None:
     return None
 
 
-def local_url(endpoint: str | None) -> str | None:
-    """
-    Return where a local Snowball lists its jobs; None if the endpoint is none.
-
-    AWS's endpoints, those of a VPC included, are reached by https alone; any other is asked what it is.
-    """
-    address = urlsplit(endpoint or "")
-    if address.scheme != "http" or not address.hostname:
-        return None
-    from urllib.request import ProxyHandler, build_opener
-
-    # Not its netloc, which may have a user and a password.
-    host = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
-    try:
-        jobs = f"http://{host}:{address.port or 80}/_snowball/jobs"
-        with build_opener(ProxyHandler({})).open(jobs, timeout=_PATIENCE) as answer:
-            return jobs if answer.headers.get_content_type() == "application/json" else None
-    except (OSError, ValueError):
-        # Nobody is there, or the address is none.
-        return None
-
-
 class SnowFamilyConsoleLink(BaseOperatorLink):
     """
-    Leads from a task to the Snow Family console of the region that it asks, or to a local Snowball's jobs.
+    Leads from a task to the Snow Family console of the region that it asks.
 
     The address is an XCom of the task's, under the key that Airflow 3's UI looks at: it is there while
     the task runs or is deferred, as soon as a worker has had it. Airflow 2.11 calls :meth:`get_link`.
@@ -85,20 +59,14 @@ class SnowFamilyConsoleLink(BaseOperatorLink):
         """Return the address, or an empty text if none is known."""
         return str(xcom_of(ti_key, self.xcom_key) or "")
 
-    def persist(
-        self,
-        context: Context,
-        find_region: Callable[[], str | None],
-        find_endpoint: Callable[[], str | None] = lambda: None,
-    ) -> None:
+    def persist(self, context: Context, find_region: Callable[[], str | None]) -> None:
         """
         Keep the address for the UI. A link fails no task: where that is impossible, there is none.
 
         :param find_region: returns the region that the task asks; may raise.
-        :param find_endpoint: returns the endpoint that is set for it, None for AWS's own; may raise.
         """
         try:
-            if address := local_url(find_endpoint()) or console_url(find_region()):
+            if address := console_url(find_region()):
                 context["ti"].xcom_push(key=self.xcom_key, value=address)
         except Exception:
             log.debug("No link to the console", exc_info=True)

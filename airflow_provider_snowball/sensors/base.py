@@ -240,7 +240,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
         if region := region_of(event):
             # No worker has had this task before.
-            SnowFamilyConsoleLink().persist(context, lambda: region, self._find_endpoint)
+            SnowFamilyConsoleLink().persist(context, lambda: region)
         if interim := interim_of(event):
             self._go_on(context, *interim)
         step = step_of(event)
@@ -257,11 +257,6 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         wait = Wait(self._config(), started_at=now, memory=memory)
         self._teller(context).tell(wait, step)
         self._defer(wait, step.delay, context)
-
-    def _find_endpoint(self) -> str | None:
-        from airflow_provider_snowball.hooks.snowball import SnowballHook
-
-        return SnowballHook.of(**self.aws_parameters).find_endpoint()
 
     def _teller(self, context: Context) -> Teller:
         return Teller(
@@ -496,7 +491,7 @@ class _Poller:
             except Exception as error:
                 raise classify(error) from None
             self._hook = hook
-            SnowFamilyConsoleLink().persist(self._context, hook.find_region, hook.find_endpoint)
+            SnowFamilyConsoleLink().persist(self._context, self._hook.find_region)
         return make_call(self._hook, call)
 
     def _check_time(self, **_: Any) -> None:

@@ -90,6 +90,7 @@ class TestClusterJobs:
         assert run.states["copy_to_device", -1] == "upstream_failed"
 
 
+@pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
 def test_tells_of_devices_that_moved(
     snowball: SnowballServer, run_example: RunExample, airflow_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -97,23 +98,21 @@ def test_tells_of_devices_that_moved(
     client = client_of(snowball.endpoint_url)
     cluster_id = order_cluster(client, 5)
     jobs = [each["JobId"] for each in client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]]
-    for job_id in jobs:
-        steer(snowball.endpoint_url, job_id, hold="InTransitToCustomer")
 
     def has_polled() -> bool:
         query = "select count(*) from xcom where dag_id = 'example_snowball_tell' and key = 'devices'"
         with closing(sqlite3.connect(airflow_home / "airflow.db", timeout=60)) as database:
             return bool(database.execute(query).fetchone()[0])
 
-    def send_on_once_it_has_polled() -> None:
+    def arrive_once_it_has_polled() -> None:
         while not ended.wait(0.2):
             if has_polled():
                 for job_id in jobs:
-                    steer(snowball.endpoint_url, job_id, send_on=True)
+                    steer(snowball.endpoint_url, job_id, state="WithCustomer")
                 return
 
     ended = Event()
-    sender = Thread(target=send_on_once_it_has_polled)
+    sender = Thread(target=arrive_once_it_has_polled)
     sender.start()
     try:
         with caplog.at_level(logging.INFO, logger="example_snowball_tell"):

@@ -18,6 +18,7 @@ from airflow import __version__ as airflow_version
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.fakes.emulated import REGION
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
 from tests.system.demo import DAG_ID, EXAMPLES, TRIGGER, WAIT, connect, order_cluster
 
@@ -30,11 +31,7 @@ FROM_TRIGGER = "from_trigger"
 ROOT = Path(__file__).parents[2]
 DAY = 86400.0
 CONSOLE = "AWS Snow Family console"
-
-
-def links_to(snowball: SnowballServer) -> dict[str, str]:
-    """Return the links of a task whose connection leads to a local Snowball."""
-    return {CONSOLE: f"{snowball.endpoint_url}/_snowball/jobs"}
+LINKS = {CONSOLE: f"https://console.aws.amazon.com/snowfamily/home?region={REGION}"}
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +118,7 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
 
     until(lambda: wait()["state"] == "deferred", "the wait is deferred")
     # Airflow writes it once it has deferred the task.
-    until(
-        lambda: airflow.api.links(DAG_ID, run_id, WAIT) == links_to(snowball),
-        "a deferred task has its link",
-        within=60,
-    )
+    until(lambda: airflow.api.links(DAG_ID, run_id, WAIT) == LINKS, "a deferred task has its link", within=60)
     assert strange_listeners(airflow.home) == []
     airflow.kill("triggerer")
     # The devices arrive while nobody looks.
@@ -134,11 +127,7 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
     until(lambda: airflow.api.run_state(DAG_ID, run_id) in ("success", "failed"), "the run has ended")
     assert airflow.api.run_state(DAG_ID, run_id) == "success", airflow.api.log(DAG_ID, run_id, WAIT)
     assert wait()["try_number"] == 1
-    assert (
-        airflow.api.links(DAG_ID, run_id, WAIT)
-        == airflow.api.links(DAG_ID, run_id, "list_jobs")
-        == links_to(snowball)
-    )
+    assert airflow.api.links(DAG_ID, run_id, WAIT) == airflow.api.links(DAG_ID, run_id, "list_jobs") == LINKS
     assert len(airflow.api.xcom(DAG_ID, run_id, WAIT)) == 5
 
 
@@ -181,9 +170,9 @@ def test_waits_begin_in_the_triggerer(
         "mapped": "success",
     }
     # Once a worker has ended it, a wait has its link however it began.
-    assert airflow.api.links(FROM_TRIGGER, run_id, "wait") == links_to(snowball)
-    assert airflow.api.links(FROM_TRIGGER, run_id, "late") == links_to(snowball)
-    assert airflow.api.links(FROM_TRIGGER, run_id, "mapped", map_index=0) == links_to(snowball)
+    assert airflow.api.links(FROM_TRIGGER, run_id, "wait") == LINKS
+    assert airflow.api.links(FROM_TRIGGER, run_id, "late") == LINKS
+    assert airflow.api.links(FROM_TRIGGER, run_id, "mapped", map_index=0) == LINKS
     assert metrics.last["airflow.snowball.waits"] == "0"
     assert [job["JobId"] for job in airflow.api.xcom(FROM_TRIGGER, run_id, "by_id")] == [job_id]
     jobs = airflow.api.xcom(FROM_TRIGGER, run_id, "wait")

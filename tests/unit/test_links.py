@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import botocore.session
 import pytest
 
-from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink, console_url, local_url
+from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink, console_url
 
 
 @pytest.mark.parametrize(
@@ -28,64 +26,6 @@ from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink, cons
 )
 def test_console(region: str | None, address: str | None) -> None:
     assert console_url(region) == address
-
-
-class Snowball:
-    """Lists jobs as a local Snowball does, or answers something else."""
-
-    def __init__(self, content_type: str = "application/json", status: int = 200) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(status if self.path == "/_snowball/jobs" else 404)
-                self.send_header("Content-Type", content_type)
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *args: Any) -> None:
-                """Say nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_port
-
-    def __enter__(self) -> Snowball:
-        self.thread = Thread(target=self.server.serve_forever, args=(0.05,))
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-class TestLocalSnowball:
-    @pytest.mark.parametrize(
-        "endpoint", ["http://127.0.0.1:{}", "http://127.0.0.1:{}/", "http://u:hunter2@127.0.0.1:{}"]
-    )
-    def test_it_lists_its_jobs(self, endpoint: str) -> None:
-        with Snowball() as snowball:
-            address = f"http://127.0.0.1:{snowball.port}/_snowball/jobs"
-            assert local_url(endpoint.format(snowball.port)) == address
-
-    @pytest.mark.parametrize("answer", [{"status": 404}, {"status": 500}, {"content_type": "text/html"}])
-    def test_whoever_answers_otherwise_is_none(self, answer: dict[str, Any]) -> None:
-        with Snowball(**answer) as snowball:
-            assert local_url(f"http://127.0.0.1:{snowball.port}") is None
-
-    @pytest.mark.parametrize(
-        "endpoint",
-        [
-            "https://vpce-1a2b.snowball.us-east-1.vpce.amazonaws.com",
-            "http://127.0.0.1:1",
-            "http://",
-            "http://127.0.0.1:none",
-            "snowball:5055",
-            "",
-            None,
-        ],
-    )
-    def test_nobody_is_asked_or_nobody_is_there(self, endpoint: str | None) -> None:
-        assert local_url(endpoint) is None
 
 
 def test_every_region_with_snowball_leads_to_its_partition() -> None:
@@ -121,13 +61,6 @@ class TestPersist:
         assert ti.xcoms == {
             "_link_SnowFamilyConsoleLink": "https://console.aws.amazon.com/snowfamily/home?region=eu-west-1"
         }
-
-    def test_a_local_snowball_goes_before_it(self) -> None:
-        ti = self.TaskInstance()
-        with Snowball() as snowball:
-            endpoint = f"http://127.0.0.1:{snowball.port}"
-            SnowFamilyConsoleLink().persist(self.context(ti), lambda: "eu-west-1", lambda: endpoint)
-        assert ti.xcoms == {"_link_SnowFamilyConsoleLink": f"{endpoint}/_snowball/jobs"}
 
     def test_no_address_is_kept_for_a_region_without_a_console(self) -> None:
         ti = self.TaskInstance()
