@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_snowball.lifecycle import JobState
 from airflow_provider_snowball.waiting.devices import Device, Outlook
 
 __all__ = ["Change", "ChangeKind", "Changes", "News"]
@@ -43,7 +44,7 @@ class Change:
     """
     That a device is not what somebody was told last.
 
-    :param number: how many changes of this device were told before.
+    :param number: which change of this device it is, from 1 on.
     :param before: its state then; None if it was not listed.
     :param state: its state now; None if it is not listed.
     :param remark: what is remarkable about it now, ``reached`` or ``late``.
@@ -198,7 +199,7 @@ def _kind_of(before: _Shown, device: Device, remark: str) -> ChangeKind | None:
     if before.state is None:
         return ChangeKind.LISTED
     if before.state != device.state:
-        if device.state == "Cancelled":
+        if device.state == JobState.CANCELLED:
             return ChangeKind.CANCELLED
         is_news = remark == ChangeKind.REACHED and before.remark != remark
         return ChangeKind.REACHED if is_news else ChangeKind.MOVED

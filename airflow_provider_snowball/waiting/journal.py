@@ -109,7 +109,7 @@ class Journal(LogLines):
         self._changed_at = now
         self._note(now)
         rows = table(devices_of(progress, times, self.deliveries), now)
-        # One record: in a triggerer each is a write that the event loop waits for (docs/upstream).
+        # One record: in a triggerer each is a write that may wait for the supervisor (docs/upstream).
         self.add("\n".join((f"{name}: {self._counts}", *rows)))
 
     def tell_daily(self, name: str, now: datetime, *, next_poll: datetime, ends_at: datetime) -> None:
