@@ -292,11 +292,6 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         now = datetime.now(UTC)
         config = self._config()
         memory = self._recall(context)
-        first_poke = None if self.deferrable or not self.reschedule else first_poke_of_this_try(context)
-        if first_poke is not None:
-            # Had the first poke failed, this try would not have been rescheduled.
-            known = {"started_at": first_poke.isoformat(), "listed_at": first_poke.isoformat()}
-            memory = known | memory
         this_try, first_try = try_numbers(context, self.retries or 0)
         return Wait(config, started_at=now, memory=memory, retried=this_try > first_try)
 
@@ -405,24 +400,33 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         """
         Return what an earlier poke of this try remembered, or of an earlier try what outlives it.
 
-        Empty before Airflow 3.3.
+        Before Airflow 3.3, no more than that this try has had a poke.
         """
+        known = self._told_by_reschedule(context)
         store = task_state_store(context)
         try:
             remembered = store.get(_MEMORY) if store is not None else None
         except Exception as error:
             self.log.warning("What the wait has seen is not known to this try: %s", error)
-            return {}
+            return known
         if not isinstance(remembered, dict):
-            return {}
+            return known
         memory = {key: value for key, value in remembered.items() if isinstance(value, str)}
         this_try, first_try = try_numbers(context, self.retries or 0)
-        if remembered.get("try_number") == this_try:
+        if remembered.get("try_number") == this_try and "started_at" in memory:
             return memory
         # A task that was cleared is a new wait.
         if remembered.get("first_try") != first_try:
+            return known
+        return known | {key: value for key, value in memory.items() if key.startswith(_KEPT_OVER_TRIES)}
+
+    def _told_by_reschedule(self, context: Context) -> dict[str, str]:
+        """Return what Airflow's own records of a rescheduled task tell of this try."""
+        first_poke = None if self.deferrable or not self.reschedule else first_poke_of_this_try(context)
+        if first_poke is None:
             return {}
-        return {key: value for key, value in memory.items() if key.startswith(_KEPT_OVER_TRIES)}
+        # Had the first poke failed, this try would not have been rescheduled; with silent_fail it may have.
+        return {"started_at": first_poke.isoformat(), "listed_at": first_poke.isoformat()}
 
     def _remember(self, context: Context, wait: Wait) -> None:
         """Keep what the next poke or another try needs to know, where Airflow has a place for it (3.3 on)."""

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 from airflow import __version__ as airflow_version
-from hypothesis import given, seed, settings
+from hypothesis import example, given, seed, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
+from tests.fakes.scripted_snowball import job_id
 from tests.fakes.sensor_clock import sensor_clock
 from tests.integration.airflow_runner import MODES, Outcome, run_sensor
 from tests.properties.drives import arguments_of
-from tests.properties.histories import History
+from tests.properties.histories import History, Poll
 from tests.properties.profile import examples
-from tests.properties.reference import ReferenceWait, Verdict
+from tests.properties.reference import Asked, ReferenceWait, Trouble, Verdict
 from tests.properties.wire import HistoryServer, Layout, layouts, wire_histories
 
 FINAL = {
@@ -143,8 +144,29 @@ def server() -> Iterator[HistoryServer]:
         yield server
 
 
+#: Access is denied once a first poll has failed by chance, which silent_fail passed over.
+DENIED_LATE = History(
+    Asked(
+        of_cluster=False,
+        target="New",
+        job_ids=[job_id(1)],
+        min_jobs=1,
+        ignore_cancelled=False,
+        timeout=2700.0,
+        poke_interval=900.0,
+        backoff=False,
+        max_wait=None,
+        silent_fail=True,
+        outage_timeout=900.0,
+    ),
+    polls=[Poll(Trouble("transient", "Rate exceeded")), Poll(Trouble("denied", "not authorized"))],
+    hand_backs=frozenset(),
+)
+
+
 @examples(20)
 @given(short_histories(), layouts(), FLAGS)
+@example(DENIED_LATE, Layout(page_size=1, framing="length", begins_well=False, shifts=0, repeats=False), {})
 def test_every_mode_ends_as_the_reference_says(
     server: HistoryServer, airflow_home: Path, history: History, layout: Layout, flags: dict[str, bool]
 ) -> None:
