@@ -20,6 +20,10 @@ from tests.fakes.clock_loop import ClockLoop, run_on_clock
 from tests.properties.profile import examples
 
 CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
+REMEMBERS = hasattr(SnowballJobsEventTrigger(cluster_id=CLUSTER, fire="all"), "asset_state_store")
+needs_memory = pytest.mark.xfail(
+    not REMEMBERS, reason="asset watchers remember from Airflow 3.3 on", raises=ValueError, strict=True
+)
 #: Seconds until Airflow has an event that was fired.
 PERSISTED_AFTER = 3.0
 
@@ -121,6 +125,7 @@ def arriving(*at: float) -> Script:
     ]
 
 
+@needs_memory
 def test_each_device_is_fired_once_over_restarts() -> None:
     async def scene(airflow: Airflow) -> None:
         for _ in range(5):
@@ -131,6 +136,7 @@ def test_each_device_is_fired_once_over_restarts() -> None:
     assert airflow.persisted[0]["region"] == "us-east-1"
 
 
+@needs_memory
 def test_an_outage_delays_and_loses_nothing() -> None:
     down = RequestError(ErrorKind.DENIED, "no")
 
@@ -141,6 +147,7 @@ def test_an_outage_delays_and_loses_nothing() -> None:
     assert ids(airflow.persisted) == ["JID1"]
 
 
+@needs_memory
 def test_what_cannot_be_remembered_is_not_fired_yet() -> None:
     async def scene(airflow: Airflow) -> None:
         airflow.away_until = 1000.0
@@ -152,14 +159,14 @@ def test_what_cannot_be_remembered_is_not_fired_yet() -> None:
     assert ids(airflow.persisted) == ["JID1"]
 
 
-@examples(300)
+@pytest.mark.parametrize("fire", [pytest.param("each", marks=needs_memory), "all"])
+@examples(200)
 @given(
     st.lists(st.floats(0, 1500), min_size=1, max_size=4),
     st.lists(st.floats(0.5, 400), max_size=8),
-    st.sampled_from(["each", "all"]),
 )
 def test_nothing_is_lost_and_a_repeat_has_the_same_id(
-    arrivals: list[float], lives: list[float], fire: str
+    fire: str, arrivals: list[float], lives: list[float]
 ) -> None:
     async def scene(airflow: Airflow) -> None:
         for seconds in lives:
@@ -175,6 +182,7 @@ def test_nothing_is_lost_and_a_repeat_has_the_same_id(
     assert len(by_id) == len(expected)
 
 
+@needs_memory
 def test_watchers_of_a_cluster_share_its_polls() -> None:
     async def scene(airflow: Airflow) -> None:
         others = [Airflow() for _ in range(9)]
@@ -188,7 +196,6 @@ def test_watchers_of_a_cluster_share_its_polls() -> None:
 
 def test_before_airflow_3_3_only_all_is_taken() -> None:
     """There, nothing is remembered."""
-    remembers = hasattr(SnowballJobsEventTrigger(cluster_id=CLUSTER, fire="all"), "asset_state_store")
     refused: Any = pytest.raises(ValueError, match='fire="each" needs a place to remember')
-    with nullcontext() if remembers else refused:
+    with nullcontext() if REMEMBERS else refused:
         SnowballJobsEventTrigger(cluster_id=CLUSTER)
