@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which Airflow has an event for certain, once the supervisor has answered meanwhile: the
 #: triggerer hands events over once a second.
 _HANDED_OVER = 15.0
+#: What makes a watcher another.
+_IDENTITY = ("cluster_id", "job_ids", "target_state", "fire", "also", "aws_conn_id", "region_name")
 #: Seconds until a store that did not answer is asked again.
 _AGAIN = 60.0
 
@@ -121,8 +123,7 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
             due = list(watch.pending.values())
             while True:
                 for event in due:
-                    where = {"region": polls.region_of(aws), "aws_conn_id": aws["aws_conn_id"]}
-                    yield TriggerEvent(event | where)  # type: ignore[no-untyped-call]  # Airflow's own
+                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's own
                 if due:
                     await asyncio.sleep(_HANDED_OVER)
                     watch.mark_told(due, datetime.now(UTC))
@@ -135,8 +136,9 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
                         await asyncio.to_thread(log.warning, "Cannot poll, will poll again: %s", said)
                 else:
                     said = ""
-                    due = watch.judge(outcome, datetime.now(UTC))
-                    if due:
+                    where = {"region": polls.region_of(aws), "aws_conn_id": aws["aws_conn_id"]}
+                    due = watch.judge(outcome, datetime.now(UTC), where)
+                    if due or watch.has_moved:
                         await store.write(watch.memory())
                 subscription.again_after(self._config.of.poke_interval)
         finally:
@@ -148,8 +150,8 @@ class _Store:
 
     def __init__(self, accessors: Any, arguments: Mapping[str, Any]) -> None:
         self._accessors = _each_of(accessors)
-        text = json.dumps(arguments, sort_keys=True)
-        # An asset may have several watchers.
+        # An asset may have several watchers; one whose pace is edited is the same.
+        text = json.dumps({name: arguments[name] for name in _IDENTITY}, sort_keys=True)
         self._key = f"snowball_watch_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     async def read(self) -> dict[str, Any]:

@@ -120,18 +120,27 @@ class Watch:
         #: Events that may not have been told, by their id.
         self.pending: dict[str, dict[str, Any]] = dict(known.get("pending") or {})
         self._times = TimeInState(config.of.max_days_in_state, known.get("times"))
+        #: Whether the last listing has shown what is to be kept besides events: since when one may be late.
+        self.has_moved = False
 
     def memory(self) -> dict[str, Any]:
         """Return what another process needs to know, as plain JSON values."""
         return {"told": self._told, "pending": self.pending, "times": self._times.memory()}
 
-    def judge(self, jobs: Sequence[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
-        """Return the events that a listing makes due, which are pending from then on."""
+    def judge(
+        self, jobs: Sequence[Mapping[str, Any]], now: datetime, where: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """
+        Return the events that a listing makes due, which are pending from then on.
+
+        :param where: what each tells besides.
+        """
         progress = self.config.of.judge(jobs)
         others = (*progress.unreachable, *progress.reached, *progress.ignored)
-        self._times.see(progress.waiting, others, now)
+        moved = self._times.see(progress.waiting, others, now)
+        self.has_moved = moved and EventKind.LATE in self.config.also
         new = [
-            event
+            event | dict(where or {})
             for event in self._events(progress, now)
             if event["id"] not in self._told and event["id"] not in self.pending
         ]

@@ -57,7 +57,8 @@ class TestEach:
         assert again(watch).judge(ONE, START + DAY) == []
 
     def test_the_payload(self) -> None:
-        [event] = Watch(config()).judge(ONE, START)
+        [event] = Watch(config()).judge(ONE, START, {"region": "us-east-1"})
+        assert event.pop("region") == "us-east-1"
         assert event == {
             "version": 1,
             "id": "JID1/WithCustomer/reached",
@@ -94,6 +95,17 @@ class TestAlso:
         listing = [job(1, "Cancelled"), job(2, "New")]
         assert Watch(config()).judge(listing, START) == []
         assert ids(Watch(config(also=["cancelled"])).judge(listing, START)) == ["JID1/WithCustomer/cancelled"]
+
+    def test_since_when_one_may_be_late_is_to_be_kept(self) -> None:
+        watch = Watch(config(also=["late"], max_days_in_state={"New": 2}))
+        kept = []
+        for day, state in enumerate(["New", "New", "Pending"]):
+            watch.judge([job(1, state)], START + day * DAY)
+            kept.append(watch.has_moved)
+        assert kept == [True, False, True]
+        without = Watch(config())
+        without.judge(NEW, START)
+        assert not without.has_moved
 
     def test_late_in_each_state(self) -> None:
         watch = Watch(config(also=["late"], max_days_in_state={"New": 2, "Pending": 1}))

@@ -58,9 +58,8 @@ class Airflow:
     async def run_for(self, seconds: float, **asked: Any) -> None:
         """Have a triggerer run for so long, and then kill it: what is not persisted by then is lost."""
         loop = asyncio.get_running_loop()
-        trigger = SnowballJobsEventTrigger(
-            cluster_id=CLUSTER, poke_interval=60.0, target_state="WithCustomer", **asked
-        )
+        asked = {"poke_interval": 60.0} | asked
+        trigger = SnowballJobsEventTrigger(cluster_id=CLUSTER, target_state="WithCustomer", **asked)
         trigger.asset_state_store = self  # type: ignore[assignment]  # has as much of it as is used
         fired: list[tuple[float, dict[str, Any]]] = []
 
@@ -134,6 +133,16 @@ def test_each_device_is_fired_once_over_restarts() -> None:
     airflow, _ = play(arriving(100, 700, 1e9), scene)
     assert ids(airflow.persisted) == ["JID1", "JID2"]
     assert airflow.persisted[0]["region"] == "us-east-1"
+
+
+@needs_memory
+def test_one_whose_pace_is_edited_is_the_same() -> None:
+    async def scene(airflow: Airflow) -> None:
+        await airflow.run_for(300)
+        await airflow.run_for(300, poke_interval=30.0, botocore_config={"connect_timeout": 5})
+
+    airflow, _ = play(arriving(0), scene)
+    assert ids(airflow.persisted) == ["JID1"]
 
 
 @needs_memory
