@@ -64,7 +64,7 @@ def airflow(
 
 
 def events(airflow: AirflowProcesses) -> list[dict[str, Any]]:
-    """Return all events; Airflow 3.3.2 answers 500 while a run that one has begun is queued (no issue filed)."""
+    """Return all events; Airflow 3.3.2 answers 500 while a run that one began is queued (no issue filed)."""
     for _ in range(60):
         try:
             return list(airflow.api.get("/assets/events", limit=100)["asset_events"])
