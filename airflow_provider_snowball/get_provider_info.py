@@ -12,10 +12,9 @@ __all__ = ["get_provider_info"]
 _INTEGRATION = "AWS Snowball"
 
 
-def _modules(kind: str) -> list[dict[str, Any]]:
-    return [
-        {"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_snowball.{kind}.snowball"]}
-    ]
+def _modules(kind: str, *names: str) -> list[dict[str, Any]]:
+    modules = [f"airflow_provider_snowball.{kind}.{name}" for name in names or ("snowball",)]
+    return [{"integration-name": _INTEGRATION, "python-modules": modules}]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -39,7 +38,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules("operators"),
         "sensors": _modules("sensors"),
         "hooks": _modules("hooks"),
-        "triggers": _modules("triggers"),
+        "triggers": _modules("triggers", "snowball", "watching"),
         "extra-links": ["airflow_provider_snowball.links.snowball.SnowFamilyConsoleLink"],
         "connection-types": [metadata("airflow_provider_snowball.hooks.snowball.SnowballHook")],
         "config": {

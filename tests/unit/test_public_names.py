@@ -40,6 +40,7 @@ MODULES = (
     "operators.snowball",
     "sensors.snowball",
     "triggers.snowball",
+    "triggers.watching",
 )
 EMULATOR_MODULES = ("emulator", "emulator.fixtures")
 #: What base classes of Airflow, the amazon provider and moto ask for by these names.

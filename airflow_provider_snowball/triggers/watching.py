@@ -1,0 +1,200 @@
+"""
+SnowballJobsEventTrigger, for asset watchers: devices that begin DAG runs.
+
+Airflow stores its class path: it stays. A DAG file imports it: what is heavy is imported where it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from airflow.triggers.base import TriggerEvent
+
+try:
+    from airflow.triggers.base import BaseEventTrigger
+except ImportError:  # Airflow 2.11 has no asset watchers
+    from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]
+
+from airflow_provider_snowball.aws import AWS_PARAMETERS, check_botocore_config
+from airflow_provider_snowball.waiting.calls import RequestError
+from airflow_provider_snowball.waiting.watch import Watch, WatchConfig
+
+__all__ = ["SnowballJobsEventTrigger"]
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which Airflow has an event for certain, once the supervisor has answered meanwhile: the
+#: triggerer hands events over once a second.
+_HANDED_OVER = 15.0
+#: What makes a watcher another.
+_IDENTITY = ("cluster_id", "job_ids", "target_state", "fire", "also", "aws_conn_id", "region_name")
+#: Seconds until a store that did not answer is asked again.
+_AGAIN = 60.0
+
+
+class SnowballJobsEventTrigger(BaseEventTrigger):
+    """
+    Fire when devices are at or past a state, for an ``AssetWatcher``: Airflow 3.0 and later.
+
+    It never ends. Whatever it fires has an ``id``. From Airflow 3.3 on it remembers in the asset's state
+    store what it has fired: nothing is lost, and an event is fired again, with the same ``id``, only if a
+    process dies within the quarter of a minute until it is known that Airflow has it. Before, it can
+    remember nothing: only ``fire="all"`` is taken, which fires again, with the same ``id``, whenever a
+    triggerer starts.
+
+    An outage delays events and ends nothing. All watchers and waits of a triggerer share their polls.
+
+    :param cluster_id: whose jobs are watched; or else
+    :param job_ids: which jobs are.
+    :param target_state: one of :class:`~airflow_provider_snowball.lifecycle.JobState`.
+    :param fire: "each" fires for each device that is at or past the target, "all" once when all are.
+    :param also: "cancelled" and "late" fire for devices that are that; "late" needs ``max_days_in_state``.
+    :param min_jobs: how many jobs must be listed before they can be all.
+    :param max_days_in_state: days by state after which a device is late.
+    :param poke_interval: seconds between two polls.
+    :raises ValueError: if an argument has the wrong form, when the DAG is parsed.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster_id: str | None = None,
+        job_ids: Sequence[str] | None = None,
+        target_state: str = "WithCustomer",
+        fire: Literal["each", "all"] = "each",
+        also: Sequence[str] = (),
+        min_jobs: int = 1,
+        max_days_in_state: Mapping[str, float] | None = None,
+        poke_interval: timedelta | float = 900.0,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        **later: Any,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
+        self._config = WatchConfig.read(
+            {
+                "cluster_id": cluster_id,
+                "job_ids": job_ids,
+                "target_state": target_state,
+                "fire": fire,
+                "also": also,
+                "min_jobs": min_jobs,
+                "max_days_in_state": max_days_in_state,
+                "poke_interval": poke_interval,
+            }
+        )
+        if not hasattr(self, "asset_state_store"):
+            self._config.check_memory()
+        self._arguments = self._config.arguments() | {
+            "aws_conn_id": aws_conn_id,
+            "region_name": region_name,
+            "verify": verify,
+            "botocore_config": check_botocore_config(botocore_config),
+        }
+        if later:
+            # Stored by a newer version, before a downgrade.
+            names = ", ".join(sorted(later))
+            log.warning("%s ignores arguments unknown to it: %s", type(self).__name__, names)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and all arguments, as Airflow stores them."""
+        return f"airflow_provider_snowball.triggers.watching.{type(self).__name__}", self._arguments
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll for ever, and fire what was not fired."""
+        from airflow_provider_snowball.triggers.shared_polls import SharedPolls
+
+        store = _Store(getattr(self, "asset_state_store", None), self._arguments)
+        watch = Watch(self._config, await store.read())
+        polls = SharedPolls.of_this_loop()
+        aws = {name: self._arguments[name] for name in AWS_PARAMETERS}
+        subscription = polls.subscribe(aws, self._config.of.listing)
+        said = ""
+        try:
+            # Of those nobody knows whether Airflow has them.
+            due = list(watch.pending.values())
+            while True:
+                for event in due:
+                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's own
+                if due:
+                    await asyncio.sleep(_HANDED_OVER)
+                    watch.mark_told(due, datetime.now(UTC))
+                    await store.write(watch.memory())
+                outcome = (await subscription.result()).outcome
+                due = []
+                if isinstance(outcome, RequestError):
+                    if str(outcome) != said:
+                        said = str(outcome)
+                        await asyncio.to_thread(log.warning, "Cannot poll, will poll again: %s", said)
+                else:
+                    said = ""
+                    where = {"region": polls.region_of(aws), "aws_conn_id": aws["aws_conn_id"]}
+                    due = watch.judge(outcome, datetime.now(UTC), where)
+                    if due or watch.has_moved:
+                        await store.write(watch.memory())
+                subscription.again_after(self._config.of.poke_interval)
+        finally:
+            subscription.end()
+
+
+class _Store:
+    """What a watcher remembers, in the state store of its assets (Airflow 3.3 and later)."""
+
+    def __init__(self, accessors: Any, arguments: Mapping[str, Any]) -> None:
+        self._accessors = _each_of(accessors)
+        # An asset may have several watchers; one whose pace is edited is the same.
+        text = json.dumps({name: arguments[name] for name in _IDENTITY}, sort_keys=True)
+        self._key = f"snowball_watch_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+    async def read(self) -> dict[str, Any]:
+        """Return what every asset knows to be told: an asset that came later knows nothing."""
+        while True:
+            try:
+                found = [await each.aget(self._key, default={}) for each in self._accessors]
+            except Exception as error:
+                await self._wait("read", error)
+                continue
+            known = [each for each in found if isinstance(each, dict)]
+            if not known or not all(known):
+                return {}
+            first, *others = known
+            told = {
+                name: at
+                for name, at in first.get("told", {}).items()
+                if all(name in each.get("told", {}) for each in others)
+            }
+            return first | {"told": told}
+
+    async def write(self, memory: dict[str, Any]) -> None:
+        """Keep it, however long that takes: what is not kept must not be fired."""
+        while True:
+            try:
+                for each in self._accessors:
+                    # Supervisor and runner talk in turns: once this is answered, it has had the turn before.
+                    await each.aget(self._key, default={})
+                    await each.aset(self._key, memory)
+            except Exception as error:
+                await self._wait("kept", error)
+                continue
+            return
+
+    async def _wait(self, what: str, error: Exception) -> None:
+        text = f"What this watcher has fired cannot be {what}, will try again: {error}"
+        await asyncio.to_thread(log.warning, "%s", text)
+        await asyncio.sleep(_AGAIN)
+
+
+def _each_of(accessors: Any) -> list[Any]:
+    """Return the accessor of each asset: two with equal watchers share one trigger."""
+    if accessors is None:
+        return []
+    by_name, by_uri = (getattr(accessors, name, {}) for name in ("_by_name", "_by_uri"))
+    return [*by_name.values(), *by_uri.values()] or [accessors]

@@ -1,0 +1,191 @@
+"""
+What a watcher tells of devices: events that begin DAG runs.
+
+Pure: no clock, no network, no Airflow. A watcher never ends; what it has told it does not tell again, and
+what it tells again after all, since it does not know that it was told, has the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_snowball.lifecycle import ArgumentError, Progress
+from airflow_provider_snowball.waiting.config import WAIT_PARAMETERS, WaitConfig
+from airflow_provider_snowball.waiting.devices import Device, Outlook, devices_of
+from airflow_provider_snowball.waiting.time_in_state import TimeInState
+
+__all__ = ["EventKind", "Watch", "WatchConfig"]
+
+#: The form of an event's payload, which only grows.
+_VERSION = 1
+
+
+class EventKind(StrEnum):
+    """What begins a DAG run. The values are in payloads: they stay."""
+
+    #: A device is at or past the target.
+    REACHED = "reached"
+    #: All devices are.
+    ALL_REACHED = "all_reached"
+    CANCELLED = "cancelled"
+    LATE = "late"
+
+
+#: What of a wait's parameters a watcher has.
+OF_A_WAIT = ("cluster_id", "job_ids", "target_state", "min_jobs", "max_days_in_state", "poke_interval")
+#: What may be asked for besides.
+ALSO = (EventKind.CANCELLED, EventKind.LATE)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchConfig:
+    """
+    What a watcher was asked for.
+
+    :param of: what a wait for the same would be asked for: the jobs, and their target.
+    :param each: whether there is an event for each device, or one once all are at or past the target.
+    :param also: the kinds of further events.
+    """
+
+    of: WaitConfig
+    each: bool = True
+    also: frozenset[EventKind] = frozenset()
+
+    @classmethod
+    def read(cls, arguments: Mapping[str, Any]) -> WatchConfig:
+        """
+        Return what a flat dict of keywords asks for.
+
+        :raises ValueError: if a value, or their combination, makes no sense.
+        """
+        fire, also = arguments.get("fire", "each"), tuple(arguments.get("also") or ())
+        if fire not in ("each", "all"):
+            raise ArgumentError(f'fire must be "each" or "all"; got {fire!r}')
+        if unknown := [each for each in also if each not in ALSO]:
+            raise ArgumentError(f"also takes {', '.join(ALSO)}; got {', '.join(map(repr, unknown))}")
+        given = {
+            name: value
+            for name, value in arguments.items()
+            if name not in ("fire", "also") and not (name in ("cluster_id", "job_ids") and value is None)
+        }
+        of = WaitConfig.read(given | {"ignore_cancelled": True} if _may_ignore(given) else given)
+        if EventKind.LATE in also and not of.max_days_in_state:
+            raise ArgumentError("late devices are those of max_days_in_state, which is not given")
+        return cls(of, fire == "each", frozenset(map(EventKind, also)))
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the flat dict of plain keywords that :meth:`read` makes an equal one of."""
+        of = self.of.arguments()
+        return {
+            **{name: of.get(name, WAIT_PARAMETERS[name]) for name in OF_A_WAIT},
+            "fire": "each" if self.each else "all",
+            "also": sorted(map(str, self.also)),
+        }
+
+    def check_memory(self) -> None:
+        """
+        Check what can be had where nothing is remembered.
+
+        :raises ValueError: if it is an event for each device.
+        """
+        if self.each:
+            raise ArgumentError(
+                'fire="each" needs a place to remember what was fired, which asset watchers have from '
+                "Airflow 3.3 on: before, a triggerer that starts would fire for all devices again; use "
+                'fire="all"'
+            )
+
+
+def _may_ignore(given: Mapping[str, Any]) -> bool:
+    # A cancelled device keeps nobody from knowing of the others.
+    return given.get("target_state") != "Cancelled"
+
+
+class Watch:
+    """
+    A watcher between two polls.
+
+    :param memory: what :meth:`memory` returned in another process.
+    """
+
+    def __init__(self, config: WatchConfig, memory: Mapping[str, Any] | None = None) -> None:
+        known = memory or {}
+        self.config = config
+        #: When each event was told, by its id, ISO 8601.
+        self._told: dict[str, str] = dict(known.get("told") or {})
+        #: Events that may not have been told, by their id.
+        self.pending: dict[str, dict[str, Any]] = dict(known.get("pending") or {})
+        self._times = TimeInState(config.of.max_days_in_state, known.get("times"))
+        #: Whether the last listing has shown what is to be kept besides events: since when one may be late.
+        self.has_moved = False
+
+    def memory(self) -> dict[str, Any]:
+        """Return what another process needs to know, as plain JSON values."""
+        return {"told": self._told, "pending": self.pending, "times": self._times.memory()}
+
+    def judge(
+        self, jobs: Sequence[Mapping[str, Any]], now: datetime, where: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """
+        Return the events that a listing makes due, which are pending from then on.
+
+        :param where: what each tells besides.
+        """
+        progress = self.config.of.judge(jobs)
+        others = (*progress.unreachable, *progress.reached, *progress.ignored)
+        moved = self._times.see(progress.waiting, others, now)
+        self.has_moved = moved and EventKind.LATE in self.config.also
+        new = [
+            event | dict(where or {})
+            for event in self._events(progress, now)
+            if event["id"] not in self._told and event["id"] not in self.pending
+        ]
+        self.pending |= {event["id"]: event for event in new}
+        return new
+
+    def mark_told(self, events: Sequence[Mapping[str, Any]], now: datetime) -> None:
+        """Note that Airflow has these events."""
+        for event in events:
+            self.pending.pop(event["id"], None)
+            self._told[event["id"]] = now.isoformat()
+
+    def _events(self, progress: Progress, now: datetime) -> Iterator[dict[str, Any]]:
+        devices = devices_of(progress, self._times)
+        if not self.config.each and progress.done:
+            yield self._payload(EventKind.ALL_REACHED, None) | {
+                "devices": [_plain(each, now) for each in devices]
+            }
+        for device in devices:
+            if device.outlook is Outlook.REACHED and self.config.each:
+                yield self._payload(EventKind.REACHED, device) | _plain(device, now)
+            if device.state == "Cancelled" and EventKind.CANCELLED in self.config.also:
+                yield self._payload(EventKind.CANCELLED, device) | _plain(device, now)
+            if device.is_late(now) and EventKind.LATE in self.config.also:
+                yield self._payload(EventKind.LATE, device) | _plain(device, now)
+
+    def _payload(self, kind: EventKind, device: Device | None) -> dict[str, Any]:
+        target = str(self.config.of.target_state)
+        of = self.config.of.cluster_id or "/".join(self.config.of.job_ids or ())
+        about = f"{device.job_id}/{device.state}" if kind is EventKind.LATE and device else None
+        about = about or (f"{device.job_id}/{target}" if device else f"{of}/{target}")
+        return {
+            "version": _VERSION,
+            "id": f"{about}/{kind}",
+            "event": kind.value,
+            "cluster_id": self.config.of.cluster_id,
+            "target_state": target,
+        }
+
+
+def _plain(device: Device, now: datetime) -> dict[str, Any]:
+    return {
+        "job_id": device.job_id,
+        "name": device.name,
+        "state": device.state,
+        "since": None if device.since is None else device.since.isoformat(),
+        "late": device.is_late(now),
+    }

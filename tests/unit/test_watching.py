@@ -1,0 +1,210 @@
+"""A watcher in a triggerer, on a clock that jumps: what it fires over restarts, and where it remembers it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_snowball.triggers import shared_polls
+from airflow_provider_snowball.triggers.shared_polls import SharedPolls
+from airflow_provider_snowball.triggers.watching import SnowballJobsEventTrigger
+from airflow_provider_snowball.waiting.calls import Call, ErrorKind, RequestError
+from tests.fakes.clock_loop import ClockLoop, run_on_clock
+from tests.properties.profile import examples
+
+CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
+REMEMBERS = hasattr(SnowballJobsEventTrigger(cluster_id=CLUSTER, fire="all"), "asset_state_store")
+needs_memory = pytest.mark.xfail(
+    not REMEMBERS, reason="asset watchers remember from Airflow 3.3 on", raises=ValueError, strict=True
+)
+#: Seconds until Airflow has an event that was fired.
+PERSISTED_AFTER = 3.0
+
+
+def job(number: int, state: str) -> dict[str, Any]:
+    """Return an entry of a listing."""
+    return {"JobId": f"JID{number}", "JobState": state, "JobType": "LOCAL_USE"}
+
+
+class Airflow:
+    """The store of one asset, what was fired, and what of it is in the database."""
+
+    def __init__(self) -> None:
+        self.store: dict[str, str] = {}
+        self.fired: list[tuple[float, dict[str, Any]]] = []
+        self.persisted: list[dict[str, Any]] = []
+        #: Until then the store answers nothing.
+        self.away_until = 0.0
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        self._check()
+        return json.loads(self.store[key]) if key in self.store else default
+
+    async def aset(self, key: str, value: Any) -> None:
+        self._check()
+        self.store[key] = json.dumps(value)
+
+    def _check(self) -> None:
+        if asyncio.get_running_loop().time() < self.away_until:
+            raise RuntimeError("the API server is away")
+
+    async def run_for(self, seconds: float, **asked: Any) -> None:
+        """Have a triggerer run for so long, and then kill it: what is not persisted by then is lost."""
+        loop = asyncio.get_running_loop()
+        asked = {"poke_interval": 60.0} | asked
+        trigger = SnowballJobsEventTrigger(cluster_id=CLUSTER, target_state="WithCustomer", **asked)
+        trigger.asset_state_store = self  # type: ignore[assignment]  # has as much of it as is used
+        fired: list[tuple[float, dict[str, Any]]] = []
+
+        async def run() -> None:
+            async for event in trigger.run():
+                fired.append((loop.time(), event.payload))
+
+        task = asyncio.create_task(run())
+        await asyncio.wait([task], timeout=seconds)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        self.fired += fired
+        self.persisted += [payload for at, payload in fired if loop.time() - at >= PERSISTED_AFTER]
+
+
+Script = Callable[[float], Any]
+
+
+class Client:
+    """Answers as the script says at a time."""
+
+    region = "us-east-1"
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.calls = 0
+
+    async def call(self, call: Call) -> Any:
+        self.calls += 1
+        found = self.script(asyncio.get_running_loop().time())
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def play(script: Script, scene: Callable[[Airflow], Any]) -> tuple[Airflow, Client]:
+    """Play a scene on a clock of its own."""
+    airflow, client = Airflow(), Client(script)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, ClockLoop)
+        patch.setitem(shared_polls._OF_LOOPS, loop, SharedPolls(make_client=lambda _: client))
+        await scene(airflow)
+
+    with pytest.MonkeyPatch.context() as patch:
+        run_on_clock(main())
+    return airflow, client
+
+
+def ids(events: list[dict[str, Any]]) -> list[str]:
+    return [each["id"].split("/")[0] for each in events]
+
+
+def arriving(*at: float) -> Script:
+    """Return the script of devices that are with the customer from these times on."""
+    return lambda now: [
+        job(number, "WithCustomer" if now >= when else "New") for number, when in enumerate(at, 1)
+    ]
+
+
+@needs_memory
+def test_each_device_is_fired_once_over_restarts() -> None:
+    async def scene(airflow: Airflow) -> None:
+        for _ in range(5):
+            await airflow.run_for(300)
+
+    airflow, _ = play(arriving(100, 700, 1e9), scene)
+    assert ids(airflow.persisted) == ["JID1", "JID2"]
+    assert airflow.persisted[0]["region"] == "us-east-1"
+
+
+@needs_memory
+def test_one_whose_pace_is_edited_is_the_same() -> None:
+    async def scene(airflow: Airflow) -> None:
+        await airflow.run_for(300)
+        await airflow.run_for(300, poke_interval=30.0, botocore_config={"connect_timeout": 5})
+
+    airflow, _ = play(arriving(0), scene)
+    assert ids(airflow.persisted) == ["JID1"]
+
+
+@needs_memory
+def test_an_outage_delays_and_loses_nothing() -> None:
+    down = RequestError(ErrorKind.DENIED, "no")
+
+    async def scene(airflow: Airflow) -> None:
+        await airflow.run_for(7200)
+
+    airflow, _ = play(lambda now: down if now < 3600 else [job(1, "WithCustomer")], scene)
+    assert ids(airflow.persisted) == ["JID1"]
+
+
+@needs_memory
+def test_what_cannot_be_remembered_is_not_fired_yet() -> None:
+    async def scene(airflow: Airflow) -> None:
+        airflow.away_until = 1000.0
+        await airflow.run_for(900)
+        assert airflow.fired == []
+        await airflow.run_for(900)
+
+    airflow, _ = play(arriving(0), scene)
+    assert ids(airflow.persisted) == ["JID1"]
+
+
+@pytest.mark.parametrize("fire", [pytest.param("each", marks=needs_memory), "all"])
+@examples(200)
+@given(
+    st.lists(st.floats(0, 1500), min_size=1, max_size=4),
+    st.lists(st.floats(0.5, 400), max_size=8),
+)
+def test_nothing_is_lost_and_a_repeat_has_the_same_id(
+    fire: str, arrivals: list[float], lives: list[float]
+) -> None:
+    async def scene(airflow: Airflow) -> None:
+        for seconds in lives:
+            await airflow.run_for(seconds, fire=fire, min_jobs=len(arrivals))
+        await airflow.run_for(5000, fire=fire, min_jobs=len(arrivals))
+
+    airflow, _ = play(arriving(*arrivals), scene)
+    expected = {f"JID{number}" for number in range(1, len(arrivals) + 1)} if fire == "each" else {CLUSTER}
+    assert set(ids(airflow.persisted)) == expected
+    # Once for each device, and once more for each kill at the most.
+    assert len(airflow.fired) <= len(expected) * (len(lives) + 1)
+    by_id = {payload["id"] for _, payload in airflow.fired}
+    assert len(by_id) == len(expected)
+
+
+@needs_memory
+def test_watchers_of_a_cluster_share_its_polls() -> None:
+    async def scene(airflow: Airflow) -> None:
+        others = [Airflow() for _ in range(9)]
+        await asyncio.gather(*(each.run_for(610) for each in (airflow, *others)))
+        assert all(ids(each.persisted) == ["JID1"] for each in others)
+
+    airflow, client = play(arriving(100), scene)
+    assert ids(airflow.persisted) == ["JID1"]
+    assert client.calls <= 14
+
+
+def test_before_airflow_3_3_only_all_is_taken() -> None:
+    """There, nothing is remembered."""
+    refused: Any = pytest.raises(ValueError, match='fire="each" needs a place to remember')
+    with nullcontext() if REMEMBERS else refused:
+        SnowballJobsEventTrigger(cluster_id=CLUSTER)
