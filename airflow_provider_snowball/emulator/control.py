@@ -28,6 +28,8 @@ from .store import snowball_faults
 __all__ = ["JOB_CHANGES", "PREFIX", "ConnectionReset", "is_loopback", "with_control"]
 
 PREFIX = "/_snowball/"
+#: In each answer, so that whoever asks can tell that it is no AWS.
+LOCAL_HEADER = "X-Snowball-Local"
 #: What X-Amz-Target begins with, in each request to Snowball.
 _TARGET = "AWSIESnowballJobManagementService."
 _JSON = "application/json"
@@ -55,7 +57,7 @@ def with_control(app: Wsgi, snowball: Wsgi, bound_to: str) -> Wsgi:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             if any(name == RESET_HEADER for name, _ in headers):
                 raise ConnectionReset
-            return start_response(status, headers, *more)
+            return start_response(status, [*headers, (LOCAL_HEADER, "1")], *more)
 
         return start
 

@@ -5,6 +5,8 @@ Point a client at :attr:`SnowballServer.endpoint_url`, or set ``AWS_ENDPOINT_URL
 Requests must be signed, with any credentials: moto tells its services, accounts and regions apart by
 the signature.
 
+Each answer has the header ``X-Snowball-Local``, which AWS's have not.
+
 Control endpoints, unsigned, JSON in and out; a mistake answers 400 or 404 with ``{"error": ...}``. So
 that no web page can use them, a POST takes ``Content-Type: application/json`` (or answers 415), and each
 request a Host that is loopback or what the server is bound to (or 403); bound to every address, as

@@ -11,6 +11,7 @@ from contextlib import closing
 from functools import cached_property
 from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import urlsplit
 
 import botocore.exceptions as bc
 import botocore.session
@@ -76,6 +77,8 @@ DEFAULT_RETRIES = {"mode": "standard", "total_max_attempts": 5}
 #: The same for a client that many waits share: adaptive mode slows all of them once one is throttled.
 SHARED_RETRIES = {"mode": "adaptive", "total_max_attempts": 5}
 
+#: What the emulator says with each answer.
+LOCAL_HEADER = "x-snowball-local"
 #: The keys of ``JobLogs`` with the links to a job's logs.
 _LOGS = {"success": "JobSuccessLogURI", "failure": "JobFailureLogURI"}
 
@@ -267,6 +270,21 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     def before_each_request(self, function: Callable[..., None]) -> None:
         """Have ``function`` called in the calling thread before each request, retries and pages included."""
         self.conn.meta.events.register("before-send.snowball", function)
+
+    def when_local(self, function: Callable[[str], None]) -> None:
+        """
+        Have ``function`` called when a local Snowball first answers, with the address of its listing of jobs.
+
+        :raises SnowballConnectionError: as for any call.
+        """
+        events, endpoint = self.conn.meta.events, self.conn.meta.endpoint_url
+
+        def look(parsed: Mapping[str, Any], **_: Any) -> None:
+            if LOCAL_HEADER in parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}):
+                events.unregister("after-call.snowball", look)
+                function(_local_listing(endpoint))
+
+        events.register("after-call.snowball", look)
 
     def close(self) -> None:
         """Close the client's connections to AWS."""
@@ -504,3 +522,10 @@ def _each_once(entries: list[JobListEntry]) -> list[JobListEntry]:
         job_id = entry.get("JobId")
         last[("at", number) if job_id is None else ("id", job_id)] = entry
     return list(last.values())
+
+
+def _local_listing(endpoint: str) -> str:
+    address = urlsplit(endpoint)
+    # An endpoint may have a user and a password before its host.
+    host = address.netloc.rpartition("@")[2]
+    return f"{address.scheme}://{host}/_snowball/jobs"

@@ -42,7 +42,7 @@ def console_url(region: str | None) -> str | None:
 
 class SnowFamilyConsoleLink(BaseOperatorLink):
     """
-    Leads from a task to the Snow Family console of the region that it asks.
+    Leads from a task to the Snow Family console of the region that it asks, or to a local Snowball's listing.
 
     The address is an XCom of the task's, under the key that Airflow 3's UI looks at: it is there while
     the task runs or is deferred, as soon as a worker has had it. Airflow 2.11 calls :meth:`get_link`.
@@ -59,14 +59,32 @@ class SnowFamilyConsoleLink(BaseOperatorLink):
         """Return the address, or an empty text if none is known."""
         return str(xcom_of(ti_key, self.xcom_key) or "")
 
-    def persist(self, context: Context, find_region: Callable[[], str | None]) -> None:
+    def follow(
+        self,
+        context: Context,
+        find_region: Callable[[], str | None],
+        when_local: Callable[[Callable[[str], None]], None],
+    ) -> None:
         """
-        Keep the address for the UI. A link fails no task: where that is impossible, there is none.
+        Keep the console's address for the UI, until an answer shows that a local Snowball is asked.
 
         :param find_region: returns the region that the task asks; may raise.
+        :param when_local: has a function called with the local Snowball's address; may raise.
+        """
+        self.persist(context, lambda: console_url(find_region()))
+        try:
+            when_local(lambda address: self.persist(context, lambda: address))
+        except Exception:
+            log.debug("No client to follow", exc_info=True)
+
+    def persist(self, context: Context, find_address: Callable[[], str | None]) -> None:
+        """
+        Keep an address for the UI. A link fails no task: where that is impossible, there is none.
+
+        :param find_address: returns it, or None; may raise.
         """
         try:
-            if address := console_url(find_region()):
+            if address := find_address():
                 context["ti"].xcom_push(key=self.xcom_key, value=address)
         except Exception:
             log.debug("No link to the console", exc_info=True)

@@ -51,7 +51,7 @@ class _ListOperator(AwsParameters):
 
         states = permanent_as_such(self._states)
         hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
-        SnowFamilyConsoleLink().persist(context, hook.find_region)
+        SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
         entries = permanent_as_such(lambda: self._list(hook), hook.where)
         chosen = [
             portable(each) for each in entries if states is None or each.get(self.state_member) in states

@@ -35,7 +35,7 @@ from airflow_provider_snowball.exceptions import (
     SnowballTriggerError,
 )
 from airflow_provider_snowball.lifecycle import ArgumentError
-from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
+from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink, console_url
 from airflow_provider_snowball.sensors.telling import OnChange, OnOverdue, Teller
 from airflow_provider_snowball.sensors.trigger_rendering import why_not_rendered_alike
 from airflow_provider_snowball.validate import check_flag, is_literal, plain, plain_json
@@ -236,11 +236,17 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
         """End the wait as the trigger found; the method's name and the event's form are stored: they stay."""
-        from airflow_provider_snowball.triggers.events import interim_of, region_of, step_of, try_number_of
+        from airflow_provider_snowball.triggers.events import (
+            interim_of,
+            local_url_of,
+            region_of,
+            step_of,
+            try_number_of,
+        )
 
         if region := region_of(event):
             # No worker has had this task before.
-            SnowFamilyConsoleLink().persist(context, lambda: region)
+            SnowFamilyConsoleLink().persist(context, lambda: local_url_of(event) or console_url(region))
         if interim := interim_of(event):
             self._go_on(context, *interim)
         step = step_of(event)
@@ -495,7 +501,7 @@ class _Poller:
             except Exception as error:
                 raise classify(error) from None
             self._hook = hook
-            SnowFamilyConsoleLink().persist(self._context, self._hook.find_region)
+            SnowFamilyConsoleLink().follow(self._context, hook.find_region, hook.when_local)
         return make_call(self._hook, call)
 
     def _check_time(self, **_: Any) -> None:

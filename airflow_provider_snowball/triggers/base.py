@@ -157,15 +157,18 @@ class SnowballTrigger(BaseTrigger):
             # (docs/upstream): not on the loop. The thread knows by its context whose line it is.
             await asyncio.to_thread(_write, lines)
         # For a link to the console, where no worker has had the task yet.
-        region = polls.region_of(self._aws_parameters) if self.memory is None else None
+        place: dict[str, str | None] = {}
+        if self.memory is None:
+            aws = self._aws_parameters
+            place = {"region": polls.region_of(aws), "local_url": polls.local_url_of(aws)}
         if not isinstance(step, Again):
             if isinstance(step, Fail) and step.kind is FailKind.TIMEOUT:
                 count_late_end(wait.deadline, _now())
-            return event_of(step, region=region, try_number=self._try_number)
+            return event_of(step, **place, try_number=self._try_number)
         if step.needs_worker:
             # Airflow keeps a trigger's arguments as they were when it began: a worker has to tell whoever is
             # to be told, and to begin another trigger with what this one knows.
-            return interim_event_of(step, memory=wait.memory(), region=region)
+            return interim_event_of(step, memory=wait.memory(), **place)
         # The last poll is exactly at the deadline.
         subscription.again_after(step.delay, exactly=step.delay >= _left(wait))
         return None

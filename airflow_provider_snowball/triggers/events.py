@@ -20,6 +20,7 @@ __all__ = [
     "event_of",
     "interim_event_of",
     "interim_of",
+    "local_url_of",
     "region_of",
     "step_of",
     "try_number_of",
@@ -29,12 +30,17 @@ EVENT_VERSION = 1
 
 
 def event_of(
-    step: Done | Fail, *, region: str | None = None, try_number: str | None = None
+    step: Done | Fail,
+    *,
+    region: str | None = None,
+    local_url: str | None = None,
+    try_number: str | None = None,
 ) -> dict[str, Any]:
     """
     Return the payload that says how a wait ended, in plain JSON values.
 
     :param region: the region that was asked, for a task that knows nothing of it.
+    :param local_url: the listing of the local Snowball that was asked, for the same task.
     :param try_number: of the try that handed the wait to the triggerer.
     """
     event: dict[str, Any] = {"version": EVENT_VERSION} | _news(step)
@@ -44,10 +50,12 @@ def event_of(
         event |= {"status": "failed", "kind": step.kind.value, "message": step.message}
         if try_number is not None:
             event["try_number"] = try_number
-    return event if region is None else event | {"region": region}
+    return event | _place(region, local_url)
 
 
-def interim_event_of(step: Again, *, memory: Mapping[str, str], region: str | None = None) -> dict[str, Any]:
+def interim_event_of(
+    step: Again, *, memory: Mapping[str, str], region: str | None = None, local_url: str | None = None
+) -> dict[str, Any]:
     """
     Return the payload with which a wait that goes on asks its task to begin another trigger with its memory.
 
@@ -55,6 +63,7 @@ def interim_event_of(step: Again, *, memory: Mapping[str, str], region: str | No
 
     :param memory: what the wait knows, for the trigger that goes on with it.
     :param region: as for :func:`event_of`.
+    :param local_url: as for :func:`event_of`.
     """
     event: dict[str, Any] = {
         "version": EVENT_VERSION,
@@ -64,7 +73,7 @@ def interim_event_of(step: Again, *, memory: Mapping[str, str], region: str | No
         "memory": dict(memory),
         **_news(step),
     }
-    return event if region is None else event | {"region": region}
+    return event | _place(region, local_url)
 
 
 def interim_of(event: Mapping[str, Any] | None) -> tuple[Again, dict[str, str]] | None:
@@ -117,6 +126,11 @@ def _news_of(event: Mapping[str, Any]) -> News | None:
     )
 
 
+def _place(region: str | None, local_url: str | None) -> dict[str, str]:
+    named = {"region": region, "local_url": local_url}
+    return {name: value for name, value in named.items() if value is not None}
+
+
 def try_number_of(event: Mapping[str, Any] | None) -> int | None:
     """Return the number of the try that a failed wait was of, if the payload tells it."""
     number = (event or {}).get("try_number")
@@ -127,3 +141,9 @@ def region_of(event: Mapping[str, Any] | None) -> str | None:
     """Return the region that a payload tells of."""
     region = (event or {}).get("region")
     return region if isinstance(region, str) else None
+
+
+def local_url_of(event: Mapping[str, Any] | None) -> str | None:
+    """Return the listing of the local Snowball that a payload tells of."""
+    address = (event or {}).get("local_url")
+    return address if isinstance(address, str) else None

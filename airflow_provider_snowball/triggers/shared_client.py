@@ -54,6 +54,7 @@ class SharedClient:
         self._lock = asyncio.Lock()
         self._hook: SnowballHook | None = None
         self._fingerprint: str | None = None
+        self._local_url: str | None = None
         self._failure: RequestError | None = None
         self._denied = False
         self._look_up_at = 0.0
@@ -83,6 +84,11 @@ class SharedClient:
     def region(self) -> str | None:
         """The region that is asked, None as long as there is no client."""
         return None if self._hook is None else self._hook.conn_region_name
+
+    @property
+    def local_url(self) -> str | None:
+        """Where the local Snowball that is asked lists its jobs; None for AWS."""
+        return self._local_url
 
     def close(self) -> None:
         """Let go of everything; calls under way end without a further request."""
@@ -118,12 +124,17 @@ class SharedClient:
         if self._hook is not None and fingerprint == self._fingerprint and not self._denied:
             return
         await self._in_thread(_build, hook, self._cap)
+        self._local_url = None
+        hook.when_local(self._note_local)
         old, self._hook = self._hook, hook
         self._fingerprint = fingerprint
         self._denied = False
         self._built_at = time.monotonic()
         if old is not None:
             old.close()
+
+    def _note_local(self, address: str) -> None:
+        self._local_url = address
 
     def _on_denial(self) -> None:
         if self._denied or self._hook is None:

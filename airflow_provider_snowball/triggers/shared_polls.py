@@ -32,6 +32,10 @@ class Client(Protocol):
     def region(self) -> str | None:
         """The region that is asked, None as long as it is not known."""
 
+    @property
+    def local_url(self) -> str | None:
+        """Where the local Snowball that is asked lists its jobs; None for AWS."""
+
     async def call(self, call: Call) -> Any:
         """Make a call, or raise RequestError."""
 
@@ -275,6 +279,11 @@ class SharedPolls:
         """Return the region that a client in use asks, None as long as it is not known."""
         found = self._clients.get(_who(parameters))
         return None if found is None else found[0].region
+
+    def local_url_of(self, parameters: Mapping[str, Any]) -> str | None:
+        """Return where the local Snowball lists its jobs that a client in use asks; None for AWS."""
+        found = self._clients.get(_who(parameters))
+        return None if found is None else found[0].local_url
 
     def _drop(self, who: str, call: Call) -> None:
         client, polls = self._clients[who]

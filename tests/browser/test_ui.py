@@ -200,13 +200,13 @@ class TestTasks:
         browser.hotkey("w")  # wraps long lines
         browser.picture("waiting-log")
 
-    def test_a_deferred_task_links_to_the_console(self, place: Place, page: str) -> None:
+    def test_a_deferred_task_links_to_the_local_snowball(self, place: Place, page: str) -> None:
         browser = place.browser
         browser.open(f"{page}/details")
         browser.reads("Deferred")
         link = browser.attributes(f"//a[normalize-space()='{CONSOLE}']", "href", "target")
         assert link == {
-            "href": f"https://console.aws.amazon.com/snowfamily/home?region={REGION}",
+            "href": f"{place.snowball.endpoint_url}/_snowball/jobs",
             "target": "_blank",
         }
         browser.picture("console-link")

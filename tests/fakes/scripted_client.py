@@ -35,6 +35,7 @@ class ScriptedClient:
         self.script = script
         self.latency = latency
         self.region = region
+        self.local_url: str | None = None
         #: The calls that were begun, each with its time on the loop's clock.
         self.calls: list[tuple[float, Call]] = []
         #: How many calls were cancelled before they were over.

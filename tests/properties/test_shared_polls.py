@@ -123,6 +123,7 @@ class Client:
     """Answers as a script says."""
 
     region = "us-east-1"
+    local_url = None
 
     def __init__(self, room: Room, parameters: Mapping[str, Any]) -> None:
         self._room = room

@@ -39,6 +39,7 @@ class _Client:
     """
 
     region = None
+    local_url: str | None = None
 
     def __init__(self, history: History, ask: Ask, polls: int, times: list[datetime], listing: Call) -> None:
         self._history, self._ask, self._polls = history, ask, polls

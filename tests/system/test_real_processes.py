@@ -18,7 +18,6 @@ from airflow import __version__ as airflow_version
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.fakes.emulated import REGION
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
 from tests.system.demo import DAG_ID, EXAMPLES, TRIGGER, WAIT, connect, order_cluster
 
@@ -31,7 +30,11 @@ FROM_TRIGGER = "from_trigger"
 ROOT = Path(__file__).parents[2]
 DAY = 86400.0
 CONSOLE = "AWS Snow Family console"
-LINKS = {CONSOLE: f"https://console.aws.amazon.com/snowfamily/home?region={REGION}"}
+
+
+def links(snowball: SnowballServer) -> dict[str, str]:
+    """Return the links of a task that asks this local Snowball."""
+    return {CONSOLE: f"{snowball.endpoint_url}/_snowball/jobs"}
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +120,9 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
         return next(each for each in airflow.api.task_instances(DAG_ID, run_id) if each["task_id"] == WAIT)
 
     until(lambda: wait()["state"] == "deferred", "the wait is deferred")
+    local = links(snowball)
     # Airflow writes it once it has deferred the task.
-    until(lambda: airflow.api.links(DAG_ID, run_id, WAIT) == LINKS, "a deferred task has its link", within=60)
+    until(lambda: airflow.api.links(DAG_ID, run_id, WAIT) == local, "a deferred task has its link", within=60)
     assert strange_listeners(airflow.home) == []
     airflow.kill("triggerer")
     # The devices arrive while nobody looks.
@@ -127,7 +131,8 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
     until(lambda: airflow.api.run_state(DAG_ID, run_id) in ("success", "failed"), "the run has ended")
     assert airflow.api.run_state(DAG_ID, run_id) == "success", airflow.api.log(DAG_ID, run_id, WAIT)
     assert wait()["try_number"] == 1
-    assert airflow.api.links(DAG_ID, run_id, WAIT) == airflow.api.links(DAG_ID, run_id, "list_jobs") == LINKS
+    for task_id in (WAIT, "list_jobs"):
+        assert airflow.api.links(DAG_ID, run_id, task_id) == local
     assert len(airflow.api.xcom(DAG_ID, run_id, WAIT)) == 5
 
 
@@ -170,9 +175,9 @@ def test_waits_begin_in_the_triggerer(
         "mapped": "success",
     }
     # Once a worker has ended it, a wait has its link however it began.
-    assert airflow.api.links(FROM_TRIGGER, run_id, "wait") == LINKS
-    assert airflow.api.links(FROM_TRIGGER, run_id, "late") == LINKS
-    assert airflow.api.links(FROM_TRIGGER, run_id, "mapped", map_index=0) == LINKS
+    assert airflow.api.links(FROM_TRIGGER, run_id, "wait") == links(snowball)
+    assert airflow.api.links(FROM_TRIGGER, run_id, "late") == links(snowball)
+    assert airflow.api.links(FROM_TRIGGER, run_id, "mapped", map_index=0) == links(snowball)
     assert metrics.last["airflow.snowball.waits"] == "0"
     assert [job["JobId"] for job in airflow.api.xcom(FROM_TRIGGER, run_id, "by_id")] == [job_id]
     jobs = airflow.api.xcom(FROM_TRIGGER, run_id, "wait")

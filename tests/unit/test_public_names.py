@@ -135,7 +135,7 @@ def event_keys() -> Iterator[str]:
     """Return the keys and the fixed values of the events that triggers fire."""
     overdue = (Overdue("J1", "New", 2.0, 1.0),)
     events = [
-        event_of(Done([]), region="us-east-1"),
+        event_of(Done([]), region="us-east-1", local_url="http://127.0.0.1:5000/_snowball/jobs"),
         *(event_of(Fail(kind, "")) for kind in FailKind),
         interim_event_of(Again(1.0, overdue=overdue), memory={}),
     ]

@@ -82,6 +82,7 @@ class Client:
     """Answers as the script says at a time."""
 
     region = "us-east-1"
+    local_url: str | None = None
 
     def __init__(self, script: Script) -> None:
         self.script = script
