@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.triggers.base import TriggerEvent
 
@@ -24,6 +24,10 @@ except ImportError:  # Airflow 2.11 has no asset watchers
 from airflow_provider_snowball.aws import AWS_PARAMETERS, check_botocore_config
 from airflow_provider_snowball.waiting.calls import RequestError
 from airflow_provider_snowball.waiting.watch import Watch, WatchConfig
+
+if TYPE_CHECKING:
+    from airflow_provider_snowball.triggers.shared_polls import PollResult, SharedPolls
+    from airflow_provider_snowball.waiting.text import LogLine
 
 __all__ = ["SnowballJobsEventTrigger"]
 
@@ -54,7 +58,9 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
     :param job_ids: which jobs are.
     :param target_state: one of :class:`~airflow_provider_snowball.lifecycle.JobState`.
     :param fire: "each" fires for each device that is at or past the target, "all" once when all are.
-    :param also: "cancelled" and "late" fire for devices that are that; "late" needs ``max_days_in_state``.
+    :param also: "cancelled" and "late" fire for devices that are that ("late" needs ``max_days_in_state``);
+        "ended" fires once when no device will reach the target any more: all are cancelled, or the cluster
+        has ended.
     :param min_jobs: how many jobs must be listed before they can be all.
     :param max_days_in_state: days by state after which a device is late.
     :param poke_interval: seconds between two polls.
@@ -112,12 +118,11 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
         """Poll for ever, and fire what was not fired."""
         from airflow_provider_snowball.triggers.shared_polls import SharedPolls
 
+        aws = {name: self._arguments[name] for name in AWS_PARAMETERS}
         store = _Store(getattr(self, "asset_state_store", None), self._arguments)
         watch = Watch(self._config, await store.read())
         polls = SharedPolls.of_this_loop()
-        aws = {name: self._arguments[name] for name in AWS_PARAMETERS}
         subscription = polls.subscribe(aws, self._config.of.listing)
-        said = ""
         try:
             # Of those nobody knows whether Airflow has them.
             due = list(watch.pending.values())
@@ -128,21 +133,36 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
                     await asyncio.sleep(_HANDED_OVER)
                     watch.mark_told(due, datetime.now(UTC))
                     await store.write(watch.memory())
-                outcome = (await subscription.result()).outcome
-                due = []
-                if isinstance(outcome, RequestError):
-                    if str(outcome) != said:
-                        said = str(outcome)
-                        await asyncio.to_thread(log.warning, "Cannot poll, will poll again: %s", said)
-                else:
-                    said = ""
-                    where = {"region": polls.region_of(aws), "aws_conn_id": aws["aws_conn_id"]}
-                    due = watch.judge(outcome, datetime.now(UTC), where)
-                    if due or watch.has_moved:
-                        await store.write(watch.memory())
+                due = await self._judge(watch, await subscription.result(), polls)
+                if due or watch.has_moved:
+                    await store.write(watch.memory())
                 subscription.again_after(self._config.of.poke_interval)
         finally:
             subscription.end()
+
+    async def _judge(self, watch: Watch, result: PollResult, polls: SharedPolls) -> list[dict[str, Any]]:
+        """Return the events that a poll makes due, and write what there is to say."""
+        from airflow_provider_snowball.waiting.machine import drive_async
+
+        aws = {name: self._arguments[name] for name in AWS_PARAMETERS}
+        where = {"region": polls.region_of(aws), "aws_conn_id": aws["aws_conn_id"]}
+        due: list[dict[str, Any]] = []
+        try:
+            if result.error is not None:
+                raise result.error.copy()
+            judging = watch.judge(result.reply, lambda: datetime.now(UTC), where)
+            due = await drive_async(judging, lambda call: polls.ask_now(aws, call))
+        except RequestError as error:
+            watch.note_failure(error)
+        if lines := watch.take_lines():
+            # Not on the loop: a line is a write that waits for Airflow's supervisor (docs/upstream).
+            await asyncio.to_thread(_write, lines)
+        return due
+
+
+def _write(lines: Sequence[LogLine]) -> None:
+    for line in lines:
+        log.log(line.level, "%s", line.text)
 
 
 class _Store:

@@ -191,6 +191,13 @@ class WaitConfig:
             ignore_cancelled=self.ignore_cancelled,
         )
 
+    def wanted(self, jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return those of a listing's jobs that are asked for by id, or all."""
+        if self.job_ids is None:
+            return list(jobs)
+        wanted = set(self.job_ids)
+        return [job for job in jobs if job.get("JobId") in wanted]
+
     def delay(self, started_at: datetime, now: datetime) -> float:
         """
         Return the seconds until the next poll, which is not later than the deadline.

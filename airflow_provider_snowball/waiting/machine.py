@@ -14,23 +14,17 @@ nowhere else; a worker's loop and a trigger's coroutine only carry out what is a
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from airflow_provider_snowball.lifecycle import ClusterState, Progress, portable
-from airflow_provider_snowball.waiting.calls import (
-    Call,
-    DescribeCluster,
-    DescribeJob,
-    ErrorKind,
-    RequestError,
-)
+from airflow_provider_snowball.lifecycle import Progress, portable
+from airflow_provider_snowball.waiting.calls import Call, DescribeJob, ErrorKind, RequestError
 from airflow_provider_snowball.waiting.changes import Changes, News
+from airflow_provider_snowball.waiting.closer_look import CloserLook, Hopeless, Parts
 from airflow_provider_snowball.waiting.config import WaitConfig
 from airflow_provider_snowball.waiting.devices import describe_delivery, devices_of, is_on_the_road
 from airflow_provider_snowball.waiting.journal import Journal
@@ -38,7 +32,6 @@ from airflow_provider_snowball.waiting.text import NAMED, LogLine, capitalized, 
 from airflow_provider_snowball.waiting.time_in_state import Overdue, TimeInState
 
 __all__ = [
-    "DESCRIBE_EVERY",
     "Again",
     "Done",
     "Fail",
@@ -48,9 +41,6 @@ __all__ = [
     "drive",
     "drive_async",
 ]
-
-#: Why jobs are not listed, of the cluster or of the jobs themselves, is asked no more often than this.
-DESCRIBE_EVERY = timedelta(hours=1)
 
 #: What a poll that fails may take, besides the delay before it.
 _HANGING = timedelta(minutes=10)
@@ -162,11 +152,8 @@ REACTIONS: Mapping[ErrorKind, Mapping[Standing, Reaction]] = {
 }
 
 _Entry = Mapping[str, Any]
-#: ``job`` and ``parts``, as DescribeJob is replied to.
-_Description = dict[str, Any]
-_FOUND = "found "
-#: Entries of job parts, by the id of their main job.
-_Parts = dict[str, Sequence[_Entry]]
+#: What a judgement comes to.
+T = TypeVar("T")
 
 
 class Wait:
@@ -182,12 +169,10 @@ class Wait:
 
     __slots__ = (
         "_changes",
+        "_closer_look",
         "_deliveries_denied_at",
-        "_described_at",
-        "_description_denied_at",
         "_failed_at",
         "_failing_since",
-        "_found",
         "_kept_alarms",
         "_kept_outage",
         "_lines",
@@ -219,19 +204,12 @@ class Wait:
         self._listed_at = time_of("listed_at")
         self._failing_since = time_of("failing_since")
         self._failed_at = time_of("failed_at")
-        self._described_at = time_of("described_at")
-        self._description_denied_at = time_of("description_denied_at")
         self._deliveries_denied_at = time_of("deliveries_denied_at")
         self._patience = patience
         self._retried = retried
-        #: Jobs that are not listed, as they were described last, with their parts, by id.
-        self._found: dict[str, _Description] = {
-            name.removeprefix(_FOUND): json.loads(value)
-            for name, value in known.items()
-            if name.startswith(_FOUND)
-        }
         self._time_in_state = TimeInState(config.max_days_in_state, memory)
         self._lines = Journal(memory)
+        self._closer_look = CloserLook(config, self._lines, memory)
         self._changes = Changes(config.change_interval, memory) if config.tell_changes else None
         #: What was found and not told yet.
         self._untold: News | None = None
@@ -248,14 +226,13 @@ class Wait:
             "listed_at": self._listed_at,
             "failing_since": self._failing_since,
             "failed_at": self._failed_at,
-            "described_at": self._described_at,
-            "description_denied_at": self._description_denied_at,
             "deliveries_denied_at": self._deliveries_denied_at,
         }
         known = {name: time.isoformat() for name, time in times.items() if time is not None}
-        found = {f"{_FOUND}{job_id}": json.dumps(each) for job_id, each in self._found.items()}
         changes = self._changes.memory() if self._changes is not None else {}
-        return known | found | self._time_in_state.memory() | self._lines.memory() | changes
+        return (
+            known | self._closer_look.memory() | self._time_in_state.memory() | self._lines.memory() | changes
+        )
 
     def mark_kept(self) -> None:
         """Note that :meth:`memory` is kept where it outlives this process."""
@@ -298,28 +275,20 @@ class Wait:
             return self._with_untold(self._on_error(listing, clock()))
         jobs = list(listing)
         try:
-            parts = yield from self._follow_main_jobs(jobs)
+            parts = yield from self._closer_look.parts_of_main_jobs(jobs)
         except RequestError as error:
             return self._with_untold(self._on_error(error, clock()))
         self._on_listing(clock())
         progress = self.config.judge(jobs, parts)
-        end = None
-        self._found = {key: each for key, each in self._found.items() if key in progress.missing}
-        if progress.lacking and self._is_time_to_describe(clock()):
-            if self.config.cluster_id is not None:
-                end = yield from self._describe_cluster(self.config.cluster_id, progress)
-            else:
-                end = yield from self._look_for(progress.missing)
-        if self._found:
-            jobs += [each["job"] for each in self._found.values()]
-            parts |= {job_id: each["parts"] for job_id, each in self._found.items()}
+        hopeless = yield from self._closer_look.at_what_is_lacking(progress, clock())
+        if self._closer_look.add_found(jobs, parts):
             progress = self.config.judge(jobs, parts)
         now = clock()
         yield from self._report(progress, now)
-        step = self._verdict(progress, jobs, parts, now) if end is None else end
+        step = self._hopeless(hopeless) if hopeless else self._verdict(progress, jobs, parts, now)
         return self._with_news(step, progress, now)
 
-    def _verdict(self, progress: Progress, jobs: Sequence[_Entry], parts: _Parts, now: datetime) -> Step:
+    def _verdict(self, progress: Progress, jobs: Sequence[_Entry], parts: Parts, now: datetime) -> Step:
         if progress.done:
             return Done(self._result(jobs, parts))
         if progress.failed:
@@ -327,6 +296,10 @@ class Wait:
         if now >= self.deadline:
             return self._timed_out(progress.describe_late())
         return self._go_on(now)
+
+    def _hopeless(self, found: Hopeless) -> Fail:
+        of_cluster = self.config.cluster_id is not None
+        return Fail(FailKind.CLUSTER_ENDED if of_cluster else FailKind.PERMANENT, found.text, found.error)
 
     def _with_news(self, step: Step, progress: Progress, now: datetime) -> Step:
         """Return a step with what there is to tell, where that was asked for."""
@@ -355,8 +328,9 @@ class Wait:
         alarms = self._time_in_state.alarms()
         # An outage that is over must not be taken for the beginning of the next one either.
         keep = not alarms <= self._kept_alarms or self._kept_outage > 0
-        # A job may come back to a state.
-        self._kept_alarms &= alarms
+        if self._kept_alarms:
+            # A job may come back to a state.
+            self._kept_alarms &= alarms
         return Again(self._delay(now), overdue=overdue, keep=keep)
 
     def _delay(self, now: datetime) -> float:
@@ -370,74 +344,8 @@ class Wait:
         )
         return delay
 
-    def _follow_main_jobs(self, jobs: Sequence[_Entry]) -> Generator[Call, Any, _Parts]:
-        """Return the job parts of each main job waited for by id: a listing does not say whose they are."""
-        parts: _Parts = {}
-        if self.config.cluster_id is not None:
-            return parts
-        for job in self._wanted(jobs):
-            if not job.get("IsMaster"):
-                continue
-            job_id = job["JobId"]
-            try:
-                parts[job_id] = (yield DescribeJob(job_id))["parts"]
-            except RequestError as error:
-                if error.kind is not ErrorKind.DENIED:
-                    raise
-                self._lines.say(
-                    f"parts of {job_id}",
-                    f"Main job {job_id} cannot be described, so that the devices of its job parts are not "
-                    f"waited for ({error})",
-                    logging.WARNING,
-                )
-        return parts
-
-    def _describe_cluster(self, cluster_id: str, progress: Progress) -> Generator[Call, Any, Fail | None]:
-        """Tell whether a cluster that lists too little will never list more."""
-        try:
-            cluster = yield DescribeCluster(cluster_id)
-        except RequestError as error:
-            self._on_no_description(
-                error,
-                f"Cluster {cluster_id} cannot be described, so that a cancelled cluster without jobs would "
-                "be waited for until the timeout",
-            )
-            return None
-        state = cluster.get("ClusterState")
-        if state not in (ClusterState.CANCELLED, ClusterState.COMPLETE):
-            return None
-        return Fail(
-            FailKind.CLUSTER_ENDED, f"Cluster {cluster_id} is {state} and will list no more jobs: {progress}"
-        )
-
-    def _look_for(self, missing: Sequence[str]) -> Generator[Call, Any, Fail | None]:
-        """Find jobs that exist without being listed, and tell whether one does not exist at all."""
-        for job_id in missing:
-            try:
-                found = yield DescribeJob(job_id)
-            except RequestError as error:
-                if error.kind is ErrorKind.NOT_FOUND:
-                    return Fail(FailKind.PERMANENT, f"Job {job_id} does not exist: {error}", error.__cause__)
-                self._on_no_description(
-                    error,
-                    f"Job {job_id} is not listed and cannot be described, so that one that does not exist "
-                    "would be waited for until the timeout",
-                )
-                return None
-            self._found[job_id] = {
-                "job": portable(found["job"]),
-                "parts": [portable(part) for part in found["parts"]],
-            }
-        return None
-
-    def _wanted(self, jobs: Sequence[_Entry]) -> list[_Entry]:
-        if self.config.job_ids is None:
-            return list(jobs)
-        wanted = set(self.config.job_ids)
-        return [job for job in jobs if job.get("JobId") in wanted]
-
-    def _result(self, jobs: Sequence[_Entry], parts: _Parts) -> list[dict[str, Any]]:
-        found = self._wanted(jobs)
+    def _result(self, jobs: Sequence[_Entry], parts: Parts) -> list[dict[str, Any]]:
+        found = self.config.wanted(jobs)
         for job in list(found):
             known = {each.get("JobId") for each in found}
             found += [part for part in parts.get(job.get("JobId", ""), ()) if part.get("JobId") not in known]
@@ -511,27 +419,6 @@ class Wait:
         config = self.config
         return config.cluster_id is not None and config.min_jobs == 1 and config.job_ids is None
 
-    def _is_time_to_describe(self, now: datetime) -> bool:
-        if self._description_denied_at is not None:
-            return False
-        # Not before then either, lest a clock that was set back puts it off.
-        if self._described_at is not None and timedelta(0) <= now - self._described_at < DESCRIBE_EVERY:
-            return False
-        self._described_at = now
-        return True
-
-    def _on_no_description(self, error: RequestError, meaning: str) -> None:
-        # Looking closer only ends a hopeless wait sooner: not being able to is no reason to fail.
-        if error.kind is ErrorKind.DENIED:
-            self._description_denied_at = self._described_at
-            self._lines.say("describe", f"{meaning} ({error})", logging.WARNING)
-        else:
-            self._lines.say(
-                "describe",
-                f"{capitalized(self.config.subject)} was not described: {error}",
-                logging.DEBUG,
-            )
-
     def _on_error(self, error: RequestError, now: datetime) -> Step:
         self._lines.count(failed=True)
         failing = self._fail_at(now)
@@ -602,7 +489,7 @@ class Wait:
         return Fail(FailKind.TIMEOUT, f"Timed out after {format_duration(self.config.timeout)}: {what}")
 
 
-def drive(judging: Generator[Call, Any, Step], ask: Callable[[Call], Any]) -> Step:
+def drive(judging: Generator[Call, Any, T], ask: Callable[[Call], Any]) -> T:
     """Carry a judgement out. ``ask`` makes the call that is asked for, or raises RequestError."""
     try:
         call = next(judging)
@@ -617,7 +504,7 @@ def drive(judging: Generator[Call, Any, Step], ask: Callable[[Call], Any]) -> St
         return stop.value  # type: ignore[no-any-return]  # what a generator returns is untyped here
 
 
-async def drive_async(judging: Generator[Call, Any, Step], ask: Callable[[Call], Awaitable[Any]]) -> Step:
+async def drive_async(judging: Generator[Call, Any, T], ask: Callable[[Call], Awaitable[Any]]) -> T:
     """Carry a judgement out as :func:`drive` does, with an ``ask`` to be awaited."""
     try:
         call = next(judging)

@@ -29,6 +29,8 @@ class Overdue:
         return f"{self.job_id} in {self.state} for {self.days:.3g} days (at most {self.max_days:g})"
 
 
+#: One for all waits: Python's garbage collector looks at each of ten thousand.
+_NONE: frozenset[tuple[str, str, str]] = frozenset()
 #: Times by job and state.
 _Times = dict[tuple[str, str], datetime]
 
@@ -97,7 +99,7 @@ class TimeInState:
     def alarms(self) -> frozenset[tuple[str, str, str]]:
         """Return what alarms hang on: that a job is in a state with a limit, and that somebody was told."""
         if not self._max_days:
-            return frozenset()
+            return _NONE
         return frozenset(
             (name, job_id, state)
             for name, times in (("since", self._since), ("told", self._told))

@@ -7,15 +7,19 @@ what it tells again after all, since it does not know that it was told, has the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from airflow_provider_snowball.lifecycle import ArgumentError, Progress
+from airflow_provider_snowball.waiting.calls import Call, RequestError
+from airflow_provider_snowball.waiting.closer_look import CloserLook, Hopeless
 from airflow_provider_snowball.waiting.config import WAIT_PARAMETERS, WaitConfig
 from airflow_provider_snowball.waiting.devices import Device, Outlook, devices_of
+from airflow_provider_snowball.waiting.text import LogLine, LogLines
 from airflow_provider_snowball.waiting.time_in_state import TimeInState
 
 __all__ = ["EventKind", "Watch", "WatchConfig"]
@@ -33,12 +37,14 @@ class EventKind(StrEnum):
     ALL_REACHED = "all_reached"
     CANCELLED = "cancelled"
     LATE = "late"
+    #: No device will reach the target any more: all are cancelled, or the cluster has ended.
+    ENDED = "ended"
 
 
 #: What of a wait's parameters a watcher has.
 OF_A_WAIT = ("cluster_id", "job_ids", "target_state", "min_jobs", "max_days_in_state", "poke_interval")
 #: What may be asked for besides.
-ALSO = (EventKind.CANCELLED, EventKind.LATE)
+ALSO = (EventKind.CANCELLED, EventKind.LATE, EventKind.ENDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,9 @@ class Watch:
         #: Events that may not have been told, by their id.
         self.pending: dict[str, dict[str, Any]] = dict(known.get("pending") or {})
         self._times = TimeInState(config.of.max_days_in_state, known.get("times"))
+        self._lines = LogLines()
+        # What it found is not worth keeping: a watcher in another process looks again.
+        self._closer_look = CloserLook(config.of, self._lines)
         #: Whether the last listing has shown what is to be kept besides events: since when one may be late.
         self.has_moved = False
 
@@ -127,25 +136,51 @@ class Watch:
         """Return what another process needs to know, as plain JSON values."""
         return {"told": self._told, "pending": self.pending, "times": self._times.memory()}
 
-    def judge(
-        self, jobs: Sequence[Mapping[str, Any]], now: datetime, where: Mapping[str, Any] | None = None
-    ) -> list[dict[str, Any]]:
-        """
-        Return the events that a listing makes due, which are pending from then on.
+    def take_lines(self) -> tuple[LogLine, ...]:
+        """Return the lines for the log that are new since the last call."""
+        return self._lines.take()
 
-        :param where: what each tells besides.
+    def judge(
+        self,
+        listing: Sequence[Mapping[str, Any]],
+        clock: Callable[[], datetime],
+        where: Mapping[str, Any] | None = None,
+    ) -> Generator[Call, Any, list[dict[str, Any]]]:
         """
-        progress = self.config.of.judge(jobs)
+        Judge a listing: yield what else is to be asked, and return the events that it makes due.
+
+        They are pending from then on. Driven as a wait's judgement is.
+
+        :param where: what each event tells besides.
+        :raises RequestError: if what the listing means cannot be known now.
+        """
+        jobs = list(listing)
+        self.has_moved = False
+        parts = yield from self._closer_look.parts_of_main_jobs(jobs)
+        progress = self.config.of.judge(jobs, parts)
+        hopeless = None
+        if self.config.of.cluster_id is None or EventKind.ENDED in self.config.also:
+            hopeless = yield from self._closer_look.at_what_is_lacking(progress, clock())
+        self._lines.forget("error")
+        if self._closer_look.add_found(jobs, parts):
+            progress = self.config.of.judge(jobs, parts)
+        now = clock()
         others = (*progress.unreachable, *progress.reached, *progress.ignored)
         moved = self._times.see(progress.waiting, others, now)
         self.has_moved = moved and EventKind.LATE in self.config.also
         new = [
             event | dict(where or {})
-            for event in self._events(progress, now)
+            for event in self._events(progress, hopeless, now)
             if event["id"] not in self._told and event["id"] not in self.pending
         ]
         self.pending |= {event["id"]: event for event in new}
         return new
+
+    def note_failure(self, error: RequestError) -> None:
+        """Note that a poll has failed: events come later."""
+        self.has_moved = False
+        text = f"Cannot list {self.config.of.listed}, will poll again: {error}"
+        self._lines.say("error", text, logging.WARNING)
 
     def mark_told(self, events: Sequence[Mapping[str, Any]], now: datetime) -> None:
         """Note that Airflow has these events."""
@@ -153,8 +188,13 @@ class Watch:
             self.pending.pop(event["id"], None)
             self._told[event["id"]] = now.isoformat()
 
-    def _events(self, progress: Progress, now: datetime) -> Iterator[dict[str, Any]]:
+    def _events(
+        self, progress: Progress, hopeless: Hopeless | None, now: datetime
+    ) -> Iterator[dict[str, Any]]:
         devices = devices_of(progress, self._times)
+        reason = self._why_ended(progress, hopeless)
+        if reason is not None and EventKind.ENDED in self.config.also:
+            yield self._payload(EventKind.ENDED, None) | {"reason": reason}
         if not self.config.each and progress.done:
             yield self._payload(EventKind.ALL_REACHED, None) | {
                 "devices": [_plain(each, now) for each in devices]
@@ -166,6 +206,15 @@ class Watch:
                 yield self._payload(EventKind.CANCELLED, device) | _plain(device, now)
             if device.is_late(now) and EventKind.LATE in self.config.also:
                 yield self._payload(EventKind.LATE, device) | _plain(device, now)
+
+    def _why_ended(self, progress: Progress, hopeless: Hopeless | None) -> str | None:
+        if hopeless is not None:
+            self._lines.say("hopeless", hopeless.text, logging.WARNING)
+            # A job that does not exist keeps no other from the target.
+            return hopeless.text if self.config.of.cluster_id is not None else None
+        if progress.failed and not progress.waiting and not progress.reached:
+            return progress.describe_failure(self.config.of.jobs)
+        return None
 
     def _payload(self, kind: EventKind, device: Device | None) -> dict[str, Any]:
         target = str(self.config.of.target_state)

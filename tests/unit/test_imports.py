@@ -322,6 +322,7 @@ OURS = {
     f"{PACKAGE}.waiting",
     f"{PACKAGE}.waiting.calls",
     f"{PACKAGE}.waiting.changes",
+    f"{PACKAGE}.waiting.closer_look",
     f"{PACKAGE}.waiting.config",
     f"{PACKAGE}.waiting.devices",
     f"{PACKAGE}.waiting.journal",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from airflow_provider_snowball.waiting.calls import (
+    Call,
+    DescribeCluster,
+    DescribeJob,
+    ErrorKind,
+    RequestError,
+)
+from airflow_provider_snowball.waiting.machine import drive
 from airflow_provider_snowball.waiting.watch import Watch, WatchConfig
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,12 +30,27 @@ def job(number: int, state: str, **more: Any) -> dict[str, Any]:
     return entry | {"Description": f"tray {number}"} | more
 
 
+def unasked(call: Call) -> Any:
+    raise AssertionError(f"nobody needs {call}")
+
+
 def config(**asked: Any) -> WatchConfig:
     return WatchConfig.read({"cluster_id": CLUSTER, "target_state": "WithCustomer"} | asked)
 
 
 def ids(events: list[dict[str, Any]]) -> list[str]:
     return [each["id"] for each in events]
+
+
+def judge(
+    watch: Watch,
+    listing: list[dict[str, Any]],
+    now: datetime,
+    where: dict[str, Any] | None = None,
+    ask: Callable[[Call], Any] = unasked,
+) -> list[dict[str, Any]]:
+    """Return what is due after a listing."""
+    return drive(watch.judge(listing, lambda: now, where), ask)
 
 
 def again(watch: Watch) -> Watch:
@@ -44,7 +68,7 @@ class TestEach:
         watch = Watch(config())
         told = []
         for day, listing in enumerate([NEW, ONE, ONE, BOTH, BOTH]):
-            events = watch.judge(listing, START + day * DAY)
+            events = judge(watch, listing, START + day * DAY)
             told.append(ids(events))
             watch.mark_told(events, START + day * DAY)
             watch = again(watch)
@@ -52,12 +76,12 @@ class TestEach:
 
     def test_what_nobody_knows_to_be_told_is_pending(self) -> None:
         watch = Watch(config())
-        events = watch.judge(ONE, START)
+        events = judge(watch, ONE, START)
         assert again(watch).pending == {"JID1/WithCustomer/reached": events[0]}
-        assert again(watch).judge(ONE, START + DAY) == []
+        assert judge(again(watch), ONE, START + DAY) == []
 
     def test_the_payload(self) -> None:
-        [event] = Watch(config()).judge(ONE, START, {"region": "us-east-1"})
+        [event] = judge(Watch(config()), ONE, START, {"region": "us-east-1"})
         assert event.pop("region") == "us-east-1"
         assert event == {
             "version": 1,
@@ -74,7 +98,7 @@ class TestEach:
         assert json.loads(json.dumps(event)) == event
 
     def test_a_cancelled_device_holds_nobody_up(self) -> None:
-        assert ids(Watch(config()).judge([job(1, "Cancelled"), job(2, "WithCustomer")], START)) == [
+        assert ids(judge(Watch(config()), [job(1, "Cancelled"), job(2, "WithCustomer")], START)) == [
             "JID2/WithCustomer/reached"
         ]
 
@@ -82,47 +106,129 @@ class TestEach:
 class TestAll:
     def test_once_when_all_have(self) -> None:
         watch = Watch(config(fire="all", min_jobs=2))
-        assert watch.judge([job(1, "WithCustomer")], START) == []
-        assert watch.judge(ONE, START) == []
-        [event] = watch.judge(BOTH, START)
+        alive = {"ClusterId": CLUSTER, "ClusterState": "InUse"}
+        assert judge(watch, [job(1, "WithCustomer")], START, ask=lambda _: alive) == []
+        assert judge(watch, ONE, START) == []
+        [event] = judge(watch, BOTH, START)
         assert event["id"] == f"{CLUSTER}/WithCustomer/all_reached"
         assert [each["job_id"] for each in event["devices"]] == ["JID1", "JID2"]
-        assert watch.judge(BOTH, START + DAY) == []
+        assert judge(watch, BOTH, START + DAY) == []
 
 
 class TestAlso:
     def test_cancelled(self) -> None:
         listing = [job(1, "Cancelled"), job(2, "New")]
-        assert Watch(config()).judge(listing, START) == []
-        assert ids(Watch(config(also=["cancelled"])).judge(listing, START)) == ["JID1/WithCustomer/cancelled"]
+        assert judge(Watch(config()), listing, START) == []
+        assert ids(judge(Watch(config(also=["cancelled"])), listing, START)) == [
+            "JID1/WithCustomer/cancelled"
+        ]
+
+    def test_a_cluster_of_which_all_is_cancelled_has_ended(self) -> None:
+        watch = Watch(config(also=["ended"]))
+        assert ids(judge(watch, [job(1, "Cancelled"), job(2, "New")], START)) == []
+        [event] = judge(watch, [job(1, "Cancelled"), job(2, "Cancelled")], START)
+        assert event["id"] == f"{CLUSTER}/WithCustomer/ended"
+        assert "all 2 jobs of cluster" in event["reason"]
+        assert judge(again(watch), [job(1, "Cancelled"), job(2, "Cancelled")], START + DAY) == []
+
+    @pytest.mark.parametrize(
+        ("state", "ended"), [("Cancelled", True), ("Complete", True), ("Pending", False)]
+    )
+    def test_a_cluster_that_will_list_no_more_has_ended(self, state: str, ended: bool) -> None:
+        calls: list[Call] = []
+
+        def ask(call: Call) -> Any:
+            calls.append(call)
+            return {"ClusterId": CLUSTER, "ClusterState": state}
+
+        watch = Watch(config(also=["ended"], min_jobs=2))
+        events = judge(watch, [job(1, "WithCustomer")], START, ask=ask)
+        expected = ["JID1/WithCustomer/reached"]
+        assert ids(events) == ([f"{CLUSTER}/WithCustomer/ended", *expected] if ended else expected)
+        judge(watch, [job(1, "WithCustomer")], START + timedelta(minutes=59), ask=ask)
+        assert calls == [DescribeCluster(CLUSTER)]
 
     def test_since_when_one_may_be_late_is_to_be_kept(self) -> None:
         watch = Watch(config(also=["late"], max_days_in_state={"New": 2}))
         kept = []
         for day, state in enumerate(["New", "New", "Pending"]):
-            watch.judge([job(1, state)], START + day * DAY)
+            judge(watch, [job(1, state)], START + day * DAY)
             kept.append(watch.has_moved)
         assert kept == [True, False, True]
         without = Watch(config())
-        without.judge(NEW, START)
+        judge(without, NEW, START)
         assert not without.has_moved
 
     def test_late_in_each_state(self) -> None:
         watch = Watch(config(also=["late"], max_days_in_state={"New": 2, "Pending": 1}))
         told = []
         for day, state in enumerate(["New", "New", "New", "Pending", "Pending", "Pending"]):
-            events = watch.judge([job(1, state)], START + day * DAY)
+            events = judge(watch, [job(1, state)], START + day * DAY)
             told.append(ids(events))
             watch.mark_told(events, START + day * DAY)
             watch = again(watch)
         assert told == [[], [], ["JID1/New/late"], [], ["JID1/Pending/late"], []]
 
 
+ASKED, OTHER = (f"JID123e4567-e89b-12d3-a456-42665544000{number}" for number in (1, 2))
+MAIN = {"JobId": ASKED, "JobState": "InProgress", "JobType": "EXPORT", "IsMaster": True}
+
+
+def of_jobs(*job_ids: str, **asked: Any) -> WatchConfig:
+    return WatchConfig.read({"job_ids": list(job_ids), "target_state": "WithCustomer"} | asked)
+
+
+class TestWhatAListingDoesNotShow:
+    def test_the_devices_of_an_export_are_its_parts(self) -> None:
+        watch = Watch(of_jobs(ASKED))
+        parts = [job(2, "WithCustomer", JobType="EXPORT"), job(3, "InTransitToCustomer", JobType="EXPORT")]
+        events = judge(watch, [MAIN, job(9, "New")], START, ask=lambda _: {"job": MAIN, "parts": parts})
+        assert ids(events) == ["JID2/WithCustomer/reached"]
+
+    def test_a_job_that_is_not_listed_is_looked_for(self) -> None:
+        def ask(call: Call) -> Any:
+            assert call == DescribeJob(ASKED)
+            return {"job": job(1, "WithCustomer", JobId=ASKED), "parts": []}
+
+        assert ids(judge(Watch(of_jobs(ASKED)), [], START, ask=ask)) == [f"{ASKED}/WithCustomer/reached"]
+
+    def test_one_that_does_not_exist_is_said_and_holds_nobody_up(self) -> None:
+        def ask(_: Call) -> Any:
+            raise RequestError(ErrorKind.NOT_FOUND, "no such job")
+
+        watch = Watch(of_jobs(ASKED, OTHER, also=["ended"]))
+        for hours in (0, 1):
+            events = judge(
+                watch, [job(2, "WithCustomer", JobId=OTHER)], START + timedelta(hours=hours), ask=ask
+            )
+            assert ids(events) == ([] if hours else [f"{OTHER}/WithCustomer/reached"])
+            said = [line.text for line in watch.take_lines()]
+            assert said == ([] if hours else [f"Job {ASKED} does not exist: no such job"])
+
+    def test_what_cannot_be_known_now_is_said_once(self) -> None:
+        error = RequestError(ErrorKind.TRANSIENT, "slow down")
+
+        def ask(_: Call) -> Any:
+            raise error
+
+        watch = Watch(of_jobs(ASKED))
+        said = []
+        for day in range(3):
+            with pytest.raises(RequestError):
+                judge(watch, [MAIN], START + day * DAY, ask=ask)
+            watch.note_failure(error)
+            said += [line.text for line in watch.take_lines()]
+        assert said == [f"Cannot list job {ASKED}, will poll again: slow down"]
+        judge(watch, [MAIN], START, ask=lambda _: {"job": MAIN, "parts": []})
+        watch.note_failure(error)
+        assert [line.text for line in watch.take_lines()] == said
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
         ({"fire": "some"}, 'fire must be "each" or "all"'),
-        ({"also": ["lost"]}, "also takes cancelled, late; got 'lost'"),
+        ({"also": ["lost"]}, "also takes cancelled, late, ended; got 'lost'"),
         ({"also": ["late"]}, "late devices are those of max_days_in_state"),
         ({"cluster_id": None}, "job_ids must name"),
         ({"target_state": "There"}, "target_state must be one of"),
