@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 try:
-    from airflow.sdk import DAG, Label, task
+    from airflow.sdk import DAG, Asset, Label, task
 except ImportError:  # Airflow 2.11
+    from airflow import Dataset as Asset
     from airflow.decorators import task
     from airflow.models.dag import DAG
     from airflow.utils.edgemodifier import Label
@@ -15,6 +16,9 @@ except ImportError:  # Airflow 2.11
 from airflow_provider_snowball.sensors.snowball import JobsSensor
 
 # [START howto_snowball_migration]
+# Begins the DAGs that are scheduled on it, once all of a migration is there.
+imported = Asset("s3://imported-bucket/")
+
 with DAG(
     dag_id="example_snowball_migration",
     schedule=None,
@@ -58,7 +62,7 @@ with DAG(
     def verify() -> None:
         """Stand in for a comparison of the bucket with the source's own inventory."""
 
-    @task
+    @task(outlets=[imported])
     def source_may_be_deleted() -> str:
         """Stand in for what must never run too early."""
         return "the source may be deleted"

@@ -46,6 +46,8 @@ with DAG(
         target_state="WithCustomer",
         min_jobs="{{ params.min_jobs }}",
         max_days_in_state={"InTransitToCustomer": 10},
+        # Of one that is cancelled, tell tells; it is not waited for.
+        ignore_cancelled=True,
         on_change=tell,
         # No more than one message an hour, however many devices move.
         change_interval=timedelta(hours=1),

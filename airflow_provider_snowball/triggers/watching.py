@@ -22,6 +22,7 @@ except ImportError:  # Airflow 2.11 has no asset watchers
     from airflow.triggers.base import BaseTrigger as BaseEventTrigger  # type: ignore[assignment]
 
 from airflow_provider_snowball.aws import AWS_PARAMETERS, check_botocore_config
+from airflow_provider_snowball.compat import conf
 from airflow_provider_snowball.waiting.calls import RequestError
 from airflow_provider_snowball.waiting.watch import Watch, WatchConfig
 
@@ -63,7 +64,7 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
         has ended.
     :param min_jobs: how many jobs must be listed before they can be all.
     :param max_days_in_state: days by state after which a device is late.
-    :param poke_interval: seconds between two polls.
+    :param poke_interval: default: ``[snowball] poke_interval``, which is 900 seconds.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed.
     """
 
@@ -77,7 +78,7 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
         also: Sequence[str] = (),
         min_jobs: int = 1,
         max_days_in_state: Mapping[str, float] | None = None,
-        poke_interval: timedelta | float = 900.0,
+        poke_interval: timedelta | float | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -85,6 +86,8 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
         **later: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
+        if poke_interval is None:
+            poke_interval = conf.getfloat("snowball", "poke_interval", fallback=900.0)
         self._config = WatchConfig.read(
             {
                 "cluster_id": cluster_id,

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 
-__all__ = ["KEY", "REGION", "client_of", "order_cluster", "order_import", "steer"]
+__all__ = ["KEY", "REGION", "add_device", "client_of", "order_cluster", "order_import", "steer"]
 
 #: What the emulator lets in: anything, as long as the requests are signed.
 KEY = {"aws_access_key_id": "demo-key", "aws_secret_access_key": "demo-secret"}
@@ -48,13 +48,19 @@ def client_of(endpoint_url: str, region_name: str = REGION, *, role_arn: str | N
 def steer(endpoint_url: str, job_id: str, **plan: Any) -> None:
     """Say what becomes of a job (docs/rehearse_a_migration.md has the words for it)."""
     for what, how in plan.items():
-        request = Request(
-            f"{endpoint_url}/_snowball/jobs/{job_id}",
-            json.dumps({what: how}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urlopen(request, timeout=30) as response:
-            json.load(response)
+        _post(f"{endpoint_url}/_snowball/jobs/{job_id}", {what: how})
+
+
+def add_device(endpoint_url: str, cluster_id: str) -> str:
+    """Order another device for a cluster, and return its job's id."""
+    [job_id] = _post(f"{endpoint_url}/_snowball/clusters/{cluster_id}/jobs", {"count": 1})["job_ids"]
+    return str(job_id)
+
+
+def _post(url: str, body: dict[str, Any]) -> Any:
+    request = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(request, timeout=30) as response:
+        return json.load(response)
 
 
 def order_cluster(client: Any, devices: int = 5) -> str:

@@ -2,9 +2,12 @@
 Airflow's UI to look at, on this machine alone: ``make airflow``.
 
 A local Snowball, and Airflow with all its processes, on loopback only. The examples are loaded, the
-connection is there, and a run of the main example waits for a cluster of five, of whose devices one does not
-arrive until it is sent on. What the examples ask for by default is ordered, and its devices stay where they
-have arrived. Ctrl-C ends everything and leaves nothing behind.
+connection is there, and what the examples ask for by default is ordered; its devices stay where they have
+arrived. Ctrl-C ends everything and leaves nothing behind.
+
+There is something to see for as long as one looks: a run of the main example waits for a cluster of five, of
+whose devices one does not arrive until it is sent on; a run of the example that tells of devices has one that
+is late and one that is cancelled; and further devices arrive, each of which begins a run.
 """
 
 from __future__ import annotations
@@ -21,11 +24,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from airflow import __version__ as airflow_version
+from packaging.version import Version
+
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.lifecycle import JobState
 from tests.fakes import emulated
-from tests.fakes.emulated import client_of, order_import, steer
+from tests.fakes.emulated import add_device, client_of, order_import, steer
 from tests.system.airflow_processes import USER, AirflowProcesses
 from tests.system.demo import DAG_ID, DEVICES, EXAMPLES, WAIT, connect
 
@@ -36,6 +42,14 @@ _CLUSTER = re.compile("CID123e4567-e89b-12d3-a456-426655440000")
 _CLUSTER_ABROAD = re.compile("CID123e4567-e89b-12d3-a456-426655440001")
 _IMPORT = re.compile("JID123e4567-e89b-12d3-a456-426655440000")
 _ABROAD = "eu-central-1"
+#: What the examples say in days and hours of the real time.
+_LIMIT = re.compile(r'\{"InTransitToCustomer": 10\}')
+_TOGETHER = re.compile(r"timedelta\(hours=1\)")
+#: The example with DAGs that devices begin, and the runs that there are to see besides.
+_ARRIVALS = "example_snowball_arrivals"
+_TELL = "example_snowball_tell"
+#: Days after which another device is ordered, and after which one in transit is late.
+_DAYS = 10
 
 #: Devices arrive after three to four days: time enough to log in and find the task that waits for them.
 SECONDS_A_DAY = 30.0
@@ -62,7 +76,7 @@ def local_airflow(
     with SnowballServer(speed=86400 / seconds_a_day) as snowball:
         snowball_clock.pause()
         dags = home / "dags"
-        order_for_examples(snowball.endpoint_url, dags)
+        order_for_examples(snowball.endpoint_url, dags, seconds_a_day)
         with AirflowProcesses(home, dags, SETTINGS | (settings or {})) as airflow:
             snowball_clock.resume()
             connect(airflow, snowball.endpoint_url)
@@ -79,14 +93,53 @@ def order_cluster(endpoint_url: str, region_name: str = emulated.REGION) -> tupl
     return cluster_id, jobs
 
 
-def order_for_examples(endpoint_url: str, dags: Path) -> None:
-    """Write the examples to a folder of DAGs, each with default params that name what is ordered for it."""
+def order_for_examples(endpoint_url: str, dags: Path, seconds_a_day: float) -> None:
+    """
+    Write the examples to a folder of DAGs, each with default params that name what is ordered for it.
+
+    What they have of limits is brought to the clock's pace.
+    """
     dags.mkdir()
     for example in EXAMPLES.glob("*.py"):
+        if example.stem == _ARRIVALS and not begins_dags():
+            continue
         text = _CLUSTER.sub(lambda _: order_cluster(endpoint_url)[0], example.read_text())
         text = _CLUSTER_ABROAD.sub(lambda _: order_cluster(endpoint_url, _ABROAD)[0], text)
         text = _IMPORT.sub(lambda _: order_import(client_of(endpoint_url)), text)
+        text = _LIMIT.sub(f'{{"InTransitToCustomer": {_DAYS * seconds_a_day / 86400:.6f}}}', text)
+        text = _TOGETHER.sub(f"timedelta(seconds={seconds_a_day:g})", text)
         (dags / example.name).write_text(text)
+
+
+def begins_dags() -> bool:
+    """Tell whether devices can begin DAGs in this version of Airflow."""
+    return Version(airflow_version) >= Version("3.3")
+
+
+class Arrivals:
+    """The cluster that the example's watchers look at: another device is ordered every so many days."""
+
+    def __init__(self, endpoint_url: str, dags: Path, seconds_a_day: float) -> None:
+        self._endpoint_url = endpoint_url
+        found = re.search("CID[-0-9a-f]{36}", (dags / f"{_ARRIVALS}.py").read_text())
+        assert found
+        self._cluster_id = found[0]
+        self._every = _DAYS * seconds_a_day
+        self._next = time.monotonic() + self._every
+
+    def go_on(self) -> None:
+        """Order a device, if it is time."""
+        if time.monotonic() >= self._next:
+            self._next += self._every
+            steer(self._endpoint_url, add_device(self._endpoint_url, self._cluster_id), hold="WithCustomer")
+
+
+def order_for_telling(endpoint_url: str) -> str:
+    """Order a cluster of whose devices one will be late, and one is cancelled; return its id."""
+    cluster_id, (late, cancelled, *_) = order_cluster(endpoint_url)
+    steer(endpoint_url, late, hold=JobState.IN_TRANSIT_TO_CUSTOMER)
+    steer(endpoint_url, cancelled, cancel_in=JobState.PREPARING_APPLIANCE)
+    return cluster_id
 
 
 def say(text: str) -> None:
@@ -102,10 +155,17 @@ def serve(home: Path, seconds_a_day: float) -> None:
         steer(snowball.endpoint_url, last, hold=JobState.IN_TRANSIT_TO_CUSTOMER)
         post = "curl -H 'Content-Type: application/json'"
         run_id = airflow.api.trigger(DAG_ID, {"cluster_id": cluster_id, "min_jobs": DEVICES})
+        told_of = {"cluster_id": order_for_telling(snowball.endpoint_url), "min_jobs": DEVICES}
+        telling = airflow.api.trigger(_TELL, told_of)
+        arrivals = Arrivals(snowball.endpoint_url, home / "dags", seconds_a_day) if begins_dags() else None
         say(f"Airflow   {airflow.url} user {USER} password {airflow.password}")
         say(f"Snowball  {snowball.endpoint_url} takes any key; a day takes {seconds_a_day:g} s")
         say(f"Cluster   {cluster_id}, whose {DEVICES} devices are on their way, and {last} is held up")
         say(f"Waiting   {airflow.url}/dags/{DAG_ID}/runs/{quote(run_id)}/tasks/{WAIT}")
+        say(f"Told      {airflow.url}/dags/{_TELL}/runs/{quote(telling)}/tasks/{WAIT} has its XCom")
+        if arrivals:
+            begun = f"{airflow.url}/dags/{_ARRIVALS}/runs"
+            say(f"Begun     {begun}: by devices as they arrive; another is ordered every {_DAYS} days")
         say("Examples  each can be triggered with the params that its form offers: those are ordered")
         say(f"Send on   {post} -d '{{\"send_on\": true}}' {snowball.endpoint_url}/_snowball/jobs/{last}")
         say(f"Another   {sys.executable} -m tests.system.local_airflow --order-at {snowball.endpoint_url}")
@@ -113,6 +173,8 @@ def serve(home: Path, seconds_a_day: float) -> None:
         while True:
             time.sleep(1)
             airflow.check()
+            if arrivals:
+                arrivals.go_on()
 
 
 def main() -> int:

@@ -22,6 +22,8 @@ from tests.fakes.emulated import REGION
 from tests.system.airflow_api import AirflowApi
 from tests.system.airflow_processes import COMPONENTS, processes_of, strange_listeners
 from tests.system.demo import DAG_ID, WAIT
+from tests.system.local_airflow import begins_dags
+from tests.system.test_real_processes import until
 
 pytestmark = [
     pytest.mark.system,
@@ -43,6 +45,11 @@ WAIT_FOR_LATE = re.compile(r"Cluster +(CID\S+), whose 5 devices are on their way
 ANOTHER = re.compile(r"Another +(.+)\n")
 #: How each example ends, or which of its tasks goes on for as long as nobody sends its devices on.
 EXAMPLES = {
+    **(
+        {"example_snowball_arrivals": "success", "example_snowball_whole_cluster": "success"}
+        if begins_dags()
+        else {}
+    ),
     "example_snowball_cluster_jobs": "success",
     "example_snowball_fleet": "success",
     "example_snowball_migration": "success",
@@ -135,6 +142,24 @@ def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
         examples_end_as_they_should(api, home / "scheduler.log")
         tasks = {each["task_id"]: each for each in api.task_instances(DAG_ID, run["dag_run_id"])}
         assert tasks[WAIT]["state"] == "deferred"
+        [telling] = [
+            each["dag_run_id"]
+            for each in api.get("/dags/example_snowball_tell/dagRuns")["dag_runs"]
+            if each["state"] == "running"
+        ]
+        until(
+            lambda: {"Cancelled", "late"} <= shown(api, telling),
+            "one device is shown as cancelled, and one as late",
+            within=STUCK_AFTER,
+        )
+        if begins_dags():
+            until(
+                lambda: handled(api) >= 6,
+                "runs are begun by devices, the sixth among them",
+                within=STUCK_AFTER,
+            )
+            [whole] = begun_by_devices(api, "example_snowball_whole_cluster")
+            assert whole["state"] != "failed"
         [listed] = [each for each in snowball_jobs(snowball) if each["job_id"] == late]
         assert listed["state"] == "InTransitToCustomer"
         ordered = subprocess.run(another.split(), cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -156,6 +181,26 @@ def test_it_shows_a_wait_and_leaves_nothing(program: Program) -> None:
 
 def snowball_jobs(url: str) -> list[dict[str, Any]]:
     return list(httpx.get(f"{url}/_snowball/jobs").json()["jobs"])
+
+
+def shown(api: AirflowApi, run_id: str) -> set[str]:
+    """Return the states of the devices that a run which goes on shows, and "late" if one is."""
+    devices = api.xcom("example_snowball_tell", run_id, WAIT, key="devices")
+    return {each["state"] for each in devices} | {"late" for each in devices if each["late"]}
+
+
+def begun_by_devices(api: AirflowApi, dag_id: str) -> list[dict[str, Any]]:
+    runs = api.get(f"/dags/{dag_id}/dagRuns", limit=100)["dag_runs"]
+    return [each for each in runs if each["run_type"] == "asset_triggered"]
+
+
+def handled(api: AirflowApi) -> int:
+    """Return how many events the runs that devices began have handled."""
+    return sum(
+        task["task_id"] == "handle" and task["state"] == "success"
+        for run in begun_by_devices(api, "example_snowball_arrivals")
+        for task in api.task_instances("example_snowball_arrivals", run["dag_run_id"])
+    )
 
 
 def examples_end_as_they_should(api: AirflowApi, scheduler_log: Path) -> None:

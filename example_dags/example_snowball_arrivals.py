@@ -1,0 +1,90 @@
+"""
+Begin a DAG whenever devices have arrived, with nothing running until then: Airflow 3.3 and later.
+
+Airflow gathers events that come together into one run, so that each run maps over all of its events. An
+event may come twice, where a process died in between; then its id is the same, and the second is dropped.
+
+A cluster's jobs are LOCAL_USE. Their state Complete means that the devices are back and erased: nothing was
+imported into S3.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from airflow.sdk import DAG, Asset, AssetWatcher, Variable, task
+
+from airflow_provider_snowball.triggers.watching import SnowballJobsEventTrigger
+
+# The cluster, and how many devices were ordered for it.
+CLUSTER, DEVICES = "CID123e4567-e89b-12d3-a456-426655440000", 5
+# Keeps the ids of events that were handled.
+HANDLED = "snowball_arrivals_handled"
+
+# [START howto_snowball_arrivals]
+each_device = SnowballJobsEventTrigger(
+    cluster_id=CLUSTER,
+    target_state="WithCustomer",
+    also=["cancelled", "late", "ended"],
+    max_days_in_state={"InTransitToCustomer": 10},
+)
+devices = Asset("snowball_devices", watchers=[AssetWatcher(name="each_device", trigger=each_device)])
+
+with DAG(
+    dag_id="example_snowball_arrivals",
+    schedule=[devices],
+    start_date=datetime(2026, 1, 1),
+    # Two runs at once would not know what the other has handled.
+    max_active_runs=1,
+    tags=["example", "snowball"],
+    doc_md=__doc__,
+):
+
+    @task
+    def new_events(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
+        """Return what has happened, each event once."""
+        handled = set(Variable.get(HANDLED, default=[], deserialize_json=True))
+        events = [event for some in triggering_asset_events.values() for event in some]
+        payloads = {event.extra["payload"]["id"]: event.extra["payload"] for event in events}
+        return [payload for event_id, payload in payloads.items() if event_id not in handled]
+
+    @task(map_index_template="{{ task.op_kwargs.event.name | default(task.op_kwargs.event.id, true) }}")
+    def handle(event: dict[str, Any]) -> str:
+        """Stand in for the copy to a device that is there, and for a call about one that is not."""
+        if event["event"] != "reached":
+            return f"{event['event']}: {event.get('name') or event['reason']}"
+        return f"copying to the device of {event['job_id']}, which is {event['state']}"
+
+    @task
+    def remember(events: list[dict[str, Any]]) -> None:
+        """Note what was handled, once all of it was: a run that failed can be cleared."""
+        handled = Variable.get(HANDLED, default=[], deserialize_json=True)
+        Variable.set(HANDLED, handled + [event["id"] for event in events], serialize_json=True)
+
+    new = new_events()
+    handle.expand(event=new) >> remember(new)
+# [END howto_snowball_arrivals]
+
+# [START howto_snowball_whole_cluster]
+all_devices = SnowballJobsEventTrigger(
+    cluster_id=CLUSTER, target_state="WithCustomer", fire="all", min_jobs=DEVICES
+)
+cluster = Asset("snowball_cluster", watchers=[AssetWatcher(name="all_devices", trigger=all_devices)])
+
+with DAG(
+    dag_id="example_snowball_whole_cluster",
+    schedule=[cluster],
+    start_date=datetime(2026, 1, 1),
+    tags=["example", "snowball"],
+    doc_md=__doc__,
+):
+
+    @task
+    def form_cluster(triggering_asset_events: Any = None) -> list[str]:
+        """Stand in for whatever needs all devices: return their names."""
+        events = [event for some in triggering_asset_events.values() for event in some]
+        return sorted({each["name"] for event in events for each in event.extra["payload"]["devices"]})
+
+    form_cluster()
+# [END howto_snowball_whole_cluster]
