@@ -1,11 +1,14 @@
-"""DAGs that devices begin, in Airflow's own processes, through a killed triggerer."""
+"""DAGs that devices begin, in Airflow's own processes, through kills; and in a deployment under fire."""
 
 from __future__ import annotations
 
+import json
+import random
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,11 @@ from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.fakes.emulated import client_of, order_cluster, steer
 from tests.system.airflow_processes import AirflowProcesses
 from tests.system.demo import connect
+from tests.system.fire.cast import Cast
+from tests.system.fire.deployment import Deployment, deployed
+from tests.system.fire.plan import Fire
+from tests.system.fire.snowball import JOBS, cluster_id, job_id
+from tests.system.postgres import programs
 from tests.system.test_real_processes import until
 
 pytestmark = [
@@ -116,3 +124,52 @@ def test_devices_begin_dags_through_kills(
             lambda name=name: all(run["state"] == "success" for run in runs(airflow, name)),  # type: ignore[misc]
             f"the runs of on_{name} succeed",
         )
+
+
+#: Whatever hands an event on may be gone just then.
+ATTACKS = (
+    *(f"{how} {name}" for how in ("kill -9", "restart") for name in ("triggerer", "scheduler", "api-server")),
+    "kill -9 triggerer-2",
+    "PostgreSQL restarts fast",
+    "Snowball: 500",
+)
+
+
+@pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed (Debian's package postgresql)")
+def test_no_event_is_lost_under_fire(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    watched = Cast(0.0, watched=tuple(cluster_id(number) for number in range(1, 2 * len(ATTACKS))))
+    seed = request.config.getoption("--fire-seed") or random.randrange(10**6)
+    expected: dict[str, set[str]] = {}
+    for cluster in watched.watched:
+        devices = {f"{job_id(cluster, number)}/WithCustomer/reached" for number in range(JOBS)}
+        every = {f"{cluster}/WithCustomer/all_reached"}
+        expected |= {f"each {cluster}": devices, f"twin {cluster}": devices, f"all {cluster}": every}
+    with deployed(tmp_path, watched) as deployment:
+        print(f"\n--fire-seed {seed}; {len(watched.watched)} clusters with three watched assets each")
+        until(lambda: deployment.snowball.polls().keys() >= set(watched.watched), "all clusters are polled")
+        fire = Fire(deployment, watched, {}, seed)
+        fire.rage(only=ATTACKS)
+        until(lambda: events_by_asset(deployment).keys() == expected.keys(), "all watchers have fired")
+        # A device's event comes with those of its cluster, but for a kill in between.
+        until(
+            lambda: {name: set(ids) for name, ids in events_by_asset(deployment).items()} == expected,
+            "every event is there, and no other",
+        )
+        counts = Counter[int]()
+        for ids in events_by_asset(deployment).values():
+            counts.update(ids.values())
+        print(f"events by how often they came: {dict(counts)}; {fire.seconds():.0f} s")
+        # One that came again was fired within the quarter of a minute before something ended.
+        assert max(counts) <= 3
+
+
+def events_by_asset(deployment: Deployment) -> dict[str, Counter[str]]:
+    """Return how often each asset has an event of each id; of the database, since the API may be away."""
+    query = "select asset.name, asset_event.extra from asset_event join asset on asset.id = asset_id"
+    found: dict[str, Counter[str]] = {}
+    with closing(deployment.postgres.connect()) as database, database.cursor() as cursor:
+        cursor.execute(query)
+        for name, extra in cursor.fetchall():
+            extra = json.loads(extra) if isinstance(extra, str) else extra
+            found.setdefault(name, Counter())[extra["payload"]["id"]] += 1
+    return found

@@ -58,8 +58,8 @@ class Airflow:
     async def run_for(self, seconds: float, **asked: Any) -> None:
         """Have a triggerer run for so long, and then kill it: what is not persisted by then is lost."""
         loop = asyncio.get_running_loop()
-        asked = {"poke_interval": 60.0} | asked
-        trigger = SnowballJobsEventTrigger(cluster_id=CLUSTER, target_state="WithCustomer", **asked)
+        asked = {"poke_interval": 60.0, "cluster_id": CLUSTER} | asked
+        trigger = SnowballJobsEventTrigger(target_state="WithCustomer", **asked)
         trigger.asset_state_store = self  # type: ignore[assignment]  # has as much of it as is used
         fired: list[tuple[float, dict[str, Any]]] = []
 
@@ -202,6 +202,25 @@ def test_watchers_of_a_cluster_share_its_polls() -> None:
     airflow, client = play(arriving(100), scene)
     assert ids(airflow.persisted) == ["JID1"]
     assert client.calls <= 14
+
+
+@needs_memory
+def test_two_hundred_watchers_of_twenty_clusters_make_twenty_calls_an_interval() -> None:
+    crowd = [Airflow() for _ in range(200)]
+    clusters = [f"CID123e4567-e89b-12d3-a456-{number:012d}" for number in range(20)]
+
+    async def scene(_: Airflow) -> None:
+        async def watch(number: int, airflow: Airflow) -> None:
+            # They come one after the other, as DAGs are parsed.
+            await asyncio.sleep(number)
+            await airflow.run_for(7200 - number, poke_interval=600.0, cluster_id=clusters[number % 20])
+
+        await asyncio.gather(*(watch(number, airflow) for number, airflow in enumerate(crowd)))
+
+    _, client = play(arriving(1000), scene)
+    assert all(ids(each.persisted) == ["JID1"] for each in crowd)
+    # Twelve intervals, each of which may be shorter by a tenth; and a call for those that came after the first.
+    assert client.calls <= 20 * (12 / 0.9 + 2)
 
 
 def test_before_airflow_3_3_only_all_is_taken() -> None:

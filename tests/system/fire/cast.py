@@ -107,10 +107,12 @@ class Cast:
     All waits, and the DAGs that they are in.
 
     :param timeout: of those that end by it.
+    :param watched: further clusters, which asset watchers look at.
     """
 
     timeout: float
     waits: dict[str, Wait] = field(default_factory=dict)
+    watched: tuple[str, ...] = ()
 
     @property
     def dags(self) -> dict[str, dict[str, Any]]:

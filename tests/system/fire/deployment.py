@@ -70,9 +70,13 @@ def deployed(
     dags.mkdir()
     shutil.copy(HERE.parent / "dags" / "fire.py", dags)
     (dags / "fire.json").write_text(json.dumps(waits.dags))
+    if waits.watched:
+        shutil.copy(HERE.parent / "dags" / "fire_watch.py", dags)
+        (dags / "fire_watch.json").write_text(json.dumps(waits.watched))
     shutil.copytree(HERE / "plugins", home / "plugins")
     with Postgres() as postgres, FireSnowball() as snowball, ExitStack() as stack:
-        snowball.move({wait.cluster: "PreparingShipment" for wait in waits.waits.values()})
+        clusters = [*(wait.cluster for wait in waits.waits.values()), *waits.watched]
+        snowball.move(dict.fromkeys(clusters, "PreparingShipment"))
         settings = SETTINGS | dict(more or {}) | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url}
         redis = stack.enter_context(Redis()) if celery else None
         if redis is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +24,9 @@ _GAP = (1.0, 6.0)
 _HEALTHY_WITHIN = 300.0
 #: Airflow takes half a minute without a heartbeat for unwell; and then so long, for what starts slowly.
 _PROBED_AFTER = 30.0
+
+
+_EVERYTHING: Container[str] = ()
 
 
 @dataclass
@@ -50,8 +53,12 @@ class Fire:
         self._random = random.Random(self.seed)
         self._began = time.monotonic()
 
-    def rage(self) -> None:
-        """Do everything once, in an order left to chance, with the devices' moves among it."""
+    def rage(self, only: Container[str] = _EVERYTHING) -> None:
+        """
+        Do everything once, in an order left to chance, with the devices' moves among it.
+
+        :param only: the names of what is done.
+        """
         airflow = self.deployment.airflow
         attacks: list[tuple[str, Callable[[], None]]] = [
             *((f"kill -9 {name}", partial(self._kill, name)) for name in airflow.components),
@@ -76,6 +83,12 @@ class Fire:
             for wait in self.cast.waits.values()
             if wait.moves and not wait.told
         ]
+        moves += [
+            (f"watched {cluster} moves", partial(self.deployment.snowball.move, {cluster: "WithCustomer"}))
+            for cluster in self.cast.watched
+        ]
+        if only is not _EVERYTHING:
+            attacks = [(name, attack) for name, attack in attacks if name in only]
         self._random.shuffle(attacks)
         self._random.shuffle(moves)
         self.say("clusters are answered with errors")
