@@ -126,6 +126,8 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
         watch = Watch(self._config, await store.read())
         polls = SharedPolls.of_this_loop()
         subscription = polls.subscribe(aws, self._config.of.listing)
+        # Whoever comes late is served what others got meanwhile.
+        subscription.first_after(0.0, age=self._config.of.poke_interval)
         try:
             # Of those nobody knows whether Airflow has them.
             due = list(watch.pending.values())
