@@ -129,12 +129,19 @@ class Watch:
         self._lines = LogLines()
         # What it found is not worth keeping: a watcher in another process looks again.
         self._closer_look = CloserLook(config.of, self._lines)
-        #: Whether the last listing has shown what is to be kept besides events: since when one may be late.
+        #: All devices of the last listing, for whoever looks at what is kept.
+        self._devices: list[dict[str, Any]] = list(known.get("devices") or [])
+        #: Whether it has shown any in another state than before: what is kept is old then.
         self.has_moved = False
 
     def memory(self) -> dict[str, Any]:
-        """Return what another process needs to know, as plain JSON values."""
-        return {"told": self._told, "pending": self.pending, "times": self._times.memory()}
+        """Return what another process needs to know, as plain JSON values, and all devices to look at."""
+        return {
+            "told": self._told,
+            "pending": self.pending,
+            "times": self._times.memory(),
+            "devices": self._devices,
+        }
 
     def take_lines(self) -> tuple[LogLine, ...]:
         """Return the lines for the log that are new since the last call."""
@@ -166,11 +173,12 @@ class Watch:
             progress = self.config.of.judge(jobs, parts)
         now = clock()
         others = (*progress.unreachable, *progress.reached, *progress.ignored)
-        moved = self._times.see(progress.waiting, others, now)
-        self.has_moved = moved and EventKind.LATE in self.config.also
+        self.has_moved = self._times.see(progress.waiting, others, now)
+        devices = devices_of(progress, self._times)
+        self._devices = [_plain(each, now) | {"outlook": each.outlook.value} for each in devices]
         new = [
             event | dict(where or {})
-            for event in self._events(progress, hopeless, now)
+            for event in self._events(progress, devices, hopeless, now)
             if event["id"] not in self._told and event["id"] not in self.pending
         ]
         self.pending |= {event["id"]: event for event in new}
@@ -189,9 +197,8 @@ class Watch:
             self._told[event["id"]] = now.isoformat()
 
     def _events(
-        self, progress: Progress, hopeless: Hopeless | None, now: datetime
+        self, progress: Progress, devices: Sequence[Device], hopeless: Hopeless | None, now: datetime
     ) -> Iterator[dict[str, Any]]:
-        devices = devices_of(progress, self._times)
         reason = self._why_ended(progress, hopeless)
         if reason is not None and EventKind.ENDED in self.config.also:
             yield self._payload(EventKind.ENDED, None) | {"reason": reason}

@@ -148,16 +148,23 @@ class TestAlso:
         judge(watch, [job(1, "WithCustomer")], START + timedelta(minutes=59), ask=ask)
         assert calls == [DescribeCluster(CLUSTER)]
 
-    def test_since_when_one_may_be_late_is_to_be_kept(self) -> None:
+    def test_where_devices_are_is_to_be_kept(self) -> None:
         watch = Watch(config(also=["late"], max_days_in_state={"New": 2}))
         kept = []
         for day, state in enumerate(["New", "New", "Pending"]):
             judge(watch, [job(1, state)], START + day * DAY)
             kept.append(watch.has_moved)
         assert kept == [True, False, True]
-        without = Watch(config())
-        judge(without, NEW, START)
-        assert not without.has_moved
+        assert watch.memory()["devices"] == [
+            {
+                "job_id": "JID1",
+                "name": "tray 1",
+                "state": "Pending",
+                "since": "2026-01-03T00:00:00+00:00",
+                "late": False,
+                "outlook": "on its way",
+            }
+        ]
 
     def test_late_in_each_state(self) -> None:
         watch = Watch(config(also=["late"], max_days_in_state={"New": 2, "Pending": 1}))
