@@ -58,8 +58,8 @@ class Airflow:
     async def run_for(self, seconds: float, **asked: Any) -> None:
         """Have a triggerer run for so long, and then kill it: what is not persisted by then is lost."""
         loop = asyncio.get_running_loop()
-        asked = {"poke_interval": 60.0, "cluster_id": CLUSTER} | asked
-        trigger = SnowballJobsEventTrigger(target_state="WithCustomer", **asked)
+        arguments: dict[str, Any] = {"poke_interval": 60.0, "cluster_id": CLUSTER} | asked
+        trigger = SnowballJobsEventTrigger(target_state="WithCustomer", **arguments)
         trigger.asset_state_store = self  # type: ignore[assignment]  # has as much of it as is used
         fired: list[tuple[float, dict[str, Any]]] = []
 
