@@ -194,11 +194,12 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Job:
-    """What a verdict remembers of a job: its id, its state and its description, as listed."""
+    """What a verdict remembers of a job: its id, its state, its description and its type, as listed."""
 
     id: str
     state: str | None
     description: str | None = field(default=None, compare=False)
+    job_type: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.id} {self.state or 'without a state'}"
@@ -363,6 +364,7 @@ def evaluate(
             _plain(entry.get("JobId")) or "a job without an id",
             _plain(state),
             str(_plain(description)) if description else None,
+            _plain(entry.get("JobType")),
         )
         if entry.get("IsMaster") and state not in _ENDED:
             # Whatever state it has, its devices are still to come.

@@ -216,4 +216,5 @@ def _plain(device: Device, now: datetime) -> dict[str, Any]:
         "outlook": device.outlook.value,
         "late": device.is_late(now),
         "delivery": device.delivery,
+        "job_type": device.job_type,
     }

@@ -49,6 +49,7 @@ class Device:
     :param since: when the wait first saw it in that state: it may have been so before.
     :param max_days: what makes it late in that state; None if nothing does.
     :param delivery: what its carrier and AWS say of it, empty if that is not known.
+    :param job_type: on whose path its state is, as listed.
     """
 
     job_id: str
@@ -58,6 +59,7 @@ class Device:
     since: datetime | None = None
     max_days: float | None = None
     delivery: str = ""
+    job_type: str | None = None
 
     def is_late(self, now: datetime) -> bool:
         """Whether it has been in its state for longer than it may."""
@@ -94,6 +96,7 @@ def devices_of(
             since=times.since(job),
             max_days=times.limit(job),
             delivery=(deliveries or {}).get(job.id, ""),
+            job_type=job.job_type,
         )
         for (job, outlook), text in zip(jobs, texts, strict=True)
     ]

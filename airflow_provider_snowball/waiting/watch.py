@@ -175,7 +175,9 @@ class Watch:
         others = (*progress.unreachable, *progress.reached, *progress.ignored)
         self.has_moved = self._times.see(progress.waiting, others, now)
         devices = devices_of(progress, self._times)
-        self._devices = [_plain(each, now) | {"outlook": each.outlook.value} for each in devices]
+        self._devices = [
+            _plain(each, now) | {"outlook": each.outlook.value, "job_type": each.job_type} for each in devices
+        ]
         new = [
             event | dict(where or {})
             for event in self._events(progress, devices, hopeless, now)

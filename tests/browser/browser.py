@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,7 +40,7 @@ class Browser:
 
     def __init__(self, url: str, user: str, password: str, *, pictures: Path | None = None) -> None:
         self.url = url
-        self._pictures = pictures
+        self.pictures = pictures
         options = ChromeOptions()
         options.binary_location = str(CHROMIUM)
         for argument in (
@@ -72,6 +73,24 @@ class Browser:
     def open(self, path: str) -> None:
         """Open a page, by its path or its whole address."""
         self._driver.get(path if path.startswith("http") else self.url + path)
+
+    @contextmanager
+    def inside(self, title: str) -> Iterator[None]:
+        """Look at what is in a frame of the page."""
+        self._driver.switch_to.frame(self.find(f"//iframe[@title='{title}']"))
+        try:
+            yield
+        finally:
+            self._driver.switch_to.default_content()
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return self._driver.current_url
+
+    def run(self, script: str) -> Any:
+        """Run JavaScript in the page, and return what it returns."""
+        return self._driver.execute_script(script)
 
     @property
     def text(self) -> str:
@@ -142,9 +161,9 @@ class Browser:
 
     def picture(self, name: str, xpath: str | None = None) -> None:
         """Keep a screenshot of the page, or of one element, if that was asked for."""
-        if self._pictures is None:
+        if self.pictures is None:
             return
-        self._pictures.mkdir(parents=True, exist_ok=True)
+        self.pictures.mkdir(parents=True, exist_ok=True)
         time.sleep(1)  # What has just come may still be sliding in.
         png = self._driver.get_screenshot_as_png() if xpath is None else self.find(xpath).screenshot_as_png
-        (self._pictures / f"{name}.png").write_bytes(png)
+        (self.pictures / f"{name}.png").write_bytes(png)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -12,14 +11,11 @@ from urllib.parse import quote
 import pytest
 from airflow import __version__ as airflow_version
 
-from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.hooks.connection_form import EXTRA_FIELDS
+from tests.browser.conftest import Place
 from tests.fakes.emulated import KEY, REGION, steer
-from tests.fakes.one_answer import Refusal
-from tests.fakes.sts_server import ARN, StsServer
-from tests.system.airflow_processes import USER, AirflowProcesses, processes_of
+from tests.system.airflow_processes import AirflowProcesses
 from tests.system.demo import DAG_ID, DEVICES, WAIT, order_cluster
-from tests.system.local_airflow import local_airflow
 
 if TYPE_CHECKING:
     from tests.browser.browser import Browser
@@ -33,47 +29,6 @@ pytestmark = [
 DIALOG = "//*[@role='dialog']"
 CONSOLE = "AWS Snow Family console"
 ROLE = "arn:aws:iam::123456789012:role/nobody-may"
-#: Days take hours: nothing happens but what a test asks for.
-SECONDS_A_DAY = 36000.0
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the tests take place."""
-
-    browser: Browser
-    airflow: AirflowProcesses
-    snowball: SnowballServer
-    #: Refuses all that it is asked for.
-    denying: Refusal
-
-
-@pytest.fixture(scope="module")
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    pytest.importorskip("selenium", reason="browser tests need Selenium")
-    from tests.browser.browser import CHROMIUM, DRIVER, Browser
-
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("browser tests need Debian's packages chromium and chromium-driver, or the like")
-    home = tmp_path_factory.mktemp("airflow")
-    denial = Refusal(
-        "AccessDeniedException", f"User: {ARN} is not authorized to perform: snowball:{{operation}}"
-    )
-    with (
-        StsServer() as sts,
-        denial as denying,
-        local_airflow(
-            home, seconds_a_day=SECONDS_A_DAY, settings={"AWS_ENDPOINT_URL_STS": sts.endpoint_url}
-        ) as (airflow, snowball),
-    ):
-        browser = Browser(
-            airflow.url, USER, airflow.password, pictures=request.config.getoption("--pictures")
-        )
-        try:
-            yield Place(browser, airflow, snowball, denying)
-        finally:
-            browser.close()
-    assert processes_of(home) == []
 
 
 @dataclass(frozen=True)

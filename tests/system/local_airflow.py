@@ -19,7 +19,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -62,7 +62,11 @@ SETTINGS = {
 
 @contextmanager
 def local_airflow(
-    home: Path, *, seconds_a_day: float, settings: dict[str, str] | None = None
+    home: Path,
+    *,
+    seconds_a_day: float,
+    settings: dict[str, str] | None = None,
+    more_dags: Sequence[Path] = (),
 ) -> Iterator[tuple[AirflowProcesses, SnowballServer]]:
     """
     Run Airflow with the examples, connected to a local Snowball.
@@ -72,11 +76,14 @@ def local_airflow(
     :param home: an empty directory, for everything that Airflow writes.
     :param seconds_a_day: how long a day of Snowball's takes.
     :param settings: further environment variables of Airflow's processes.
+    :param more_dags: files beside the examples.
     """
     with SnowballServer(speed=86400 / seconds_a_day) as snowball:
         snowball_clock.pause()
         dags = home / "dags"
         order_for_examples(snowball.endpoint_url, dags, seconds_a_day)
+        for file in more_dags:
+            shutil.copy(file, dags)
         with AirflowProcesses(home, dags, SETTINGS | (settings or {})) as airflow:
             snowball_clock.resume()
             connect(airflow, snowball.endpoint_url)

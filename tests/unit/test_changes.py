@@ -81,6 +81,7 @@ class TestWhatIsAChange:
             "outlook": "on its way",
             "late": False,
             "delivery": "",
+            "job_type": "LOCAL_USE",
         }
         assert len(step.news.devices) == 2
 

@@ -145,6 +145,7 @@ def may_import(module: str, imported: str, parts: set[str]) -> bool:
 MAY_IMPORT_OF_OTHERS: dict[str, set[str]] = {
     "compat": {"airflow"},
     "hooks": {"airflow.providers.amazon", "botocore"},
+    "plugin": {"airflow.plugins_manager"},
     "triggers": {"airflow.observability.stats", "airflow.stats", "airflow.triggers.base", "asgiref"},
     "emulator": {"boto3", "botocore", "moto", "pytest", "werkzeug"},
 }
@@ -152,6 +153,7 @@ MAY_IMPORT_OF_OTHERS: dict[str, set[str]] = {
 MAY_USE_OF_OTHERS: dict[str, set[str]] = {
     # For the connection form of Airflow before 3.2, which brings them.
     "hooks": {"flask_appbuilder", "wtforms"},
+    "plugin": {"starlette"},
     "sensors": {"airflow.triggers.base", "jinja2"},
 }
 

@@ -163,6 +163,7 @@ class TestAlso:
                 "since": "2026-01-03T00:00:00+00:00",
                 "late": False,
                 "outlook": "on its way",
+                "job_type": "LOCAL_USE",
             }
         ]
 

@@ -1,0 +1,186 @@
+"""The page that shows where devices are, as those see it who may see all, or next to nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from airflow import __version__ as airflow_version
+from packaging.version import Version
+
+from tests.browser.conftest import GUEST, Place
+from tests.fakes.emulated import client_of, order_cluster, steer
+from tests.system.local_airflow import begins_dags
+
+if TYPE_CHECKING:
+    from tests.browser.browser import Browser
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.system,
+    pytest.mark.skipif(
+        Version(airflow_version) < Version("3.1"), reason="pages of plugins are there from Airflow 3.1 on"
+    ),
+]
+
+PAGE = "/plugin/snowball_devices"
+TITLE = "Snowball devices"
+
+
+@dataclass(frozen=True)
+class Waits:
+    """
+    Two runs that wait for a cluster each.
+
+    :param runs: their ids, by DAG.
+    :param jobs: the ids of the clusters' jobs, by DAG.
+    """
+
+    runs: dict[str, str]
+    jobs: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def waits(place: Place) -> Iterator[Waits]:
+    """Return waits whose devices are at different stations: one in transit for too long, one cancelled."""
+    endpoint = place.snowball.endpoint_url
+    client = client_of(endpoint)
+    waits = Waits({}, {})
+    for dag_id in ("page_north", "page_south"):
+        cluster_id = order_cluster(client, 5)
+        jobs = [each["JobId"] for each in client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]]
+        states = ["InTransitToCustomer", "WithCustomer", "PreparingShipment", "Cancelled", "WithAWS"]
+        for job_id, state in zip(jobs, states, strict=True):
+            steer(endpoint, job_id, state=state)
+        waits.jobs[dag_id] = jobs
+        waits.runs[dag_id] = place.airflow.api.trigger(dag_id, {"cluster_id": cluster_id})
+    yield waits
+    for dag_id, run_id in waits.runs.items():
+        place.airflow.api.patch(f"/dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
+
+
+def opened(browser: Browser, text: str, within: float = 180.0) -> None:
+    """Open the page, again and again, until it shows a text."""
+
+    def reads() -> bool:
+        browser.open(PAGE)
+        with browser.inside(TITLE):
+            browser.reads("as of")
+            return text in " ".join(browser.text.split())
+
+    browser.until(reads, f"the page shows {text!r}", within)
+
+
+def test_whoever_may_see_nothing_sees_nothing(place: Place) -> None:
+    from tests.browser.browser import Browser
+
+    browser = Browser(place.airflow.url, GUEST, place.guests_password, pictures=place.browser.pictures)
+    try:
+        opened(
+            browser, "Nothing waits for Snowball devices, and no asset watches any, as far as you may see."
+        )
+        browser.picture("devices-empty")
+    finally:
+        browser.close()
+
+
+def test_it_shows_each_device(place: Place, waits: Waits) -> None:
+    browser = place.browser
+    opened(browser, "2 late")
+    with browser.inside(TITLE):
+        shown = " ".join(browser.text.split())
+        for dag_id, jobs in waits.jobs.items():
+            assert f"{dag_id}: wait_for_devices" in shown
+            assert all(job_id in shown for job_id in jobs)
+        assert "page_north: wait_in_silence" in shown
+        assert "Publishes no devices: set publish_devices=True or on_change on its sensor" in shown
+        here = "//li[span[normalize-space()='{}']]//li[@aria-current='step']"
+        for number, station in (
+            (0, "On its way to you"),
+            (1, "With you"),
+            (2, "Ready to ship"),
+            (4, "At AWS"),
+        ):
+            assert browser.find(here.format(waits.jobs["page_north"][number])).text == station
+        cancelled = f"//li[span[normalize-space()='{waits.jobs['page_north'][3]}']]"
+        assert "Cancelled" in browser.find(cancelled).text
+        if begins_dags():
+            assert "Asset snowball_devices" in shown
+    browser.picture("devices-late")
+
+
+def test_a_task_is_a_press_away(place: Place, waits: Waits) -> None:
+    browser = place.browser
+    opened(browser, "page_north: wait_for_devices")
+    with browser.inside(TITLE):
+        browser.find("//a[normalize-space()='page_north: wait_for_devices']").click()
+    browser.until(lambda: "/tasks/wait_for_devices" in browser.address, "Airflow's UI goes to the task")
+    browser.reads("wait_for_devices")
+    with pytest.raises(AssertionError):
+        browser.until(lambda: TITLE in browser.text and "as of" in browser.text, "the page is gone", within=1)
+
+
+def test_a_guest_sees_what_is_theirs(place: Place, waits: Waits) -> None:
+    from tests.browser.browser import Browser
+
+    browser = Browser(place.airflow.url, GUEST, place.guests_password)
+    try:
+        opened(browser, "page_south: wait_for_devices")
+        with browser.inside(TITLE):
+            shown = browser.text
+        assert all(job_id in shown for job_id in waits.jobs["page_south"])
+        assert "page_north" not in shown
+        assert not any(job_id in shown for job_id in waits.jobs["page_north"])
+        assert "Asset" not in shown
+    finally:
+        browser.close()
+
+
+def test_it_wears_what_airflow_wears(place: Place, waits: Waits) -> None:
+    browser = place.browser
+    colours = {}
+    for theme in ("dark", "light"):
+        browser.open(PAGE)
+        browser.run(f"localStorage.setItem('theme', '{theme}')")
+        opened(browser, "page_north")
+        with browser.inside(TITLE):
+            colours[theme] = browser.run("return getComputedStyle(document.body).backgroundColor")
+        if theme == "dark":
+            browser.picture("devices-dark")
+    dark, light = (sum(map(int, re.findall(r"\d+", colours[theme])[:3])) for theme in ("dark", "light"))
+    assert dark < 200 < 600 < light
+
+
+def test_a_keyboard_is_enough(place: Place, waits: Waits) -> None:
+    browser = place.browser
+    opened(browser, "page_north")
+    with browser.inside(TITLE):
+        reached = browser.run(
+            "return [...document.querySelectorAll('a, button')].every((each) => each.tabIndex >= 0)"
+        )
+        assert reached
+        named = browser.run(
+            "return [...document.querySelectorAll('ol')].every((each) => each.getAttribute('aria-label'))"
+        )
+        assert named
+
+
+def test_an_error_of_the_api_is_said_and_what_was_known_stays(place: Place, waits: Waits) -> None:
+    browser = place.browser
+    opened(browser, "page_north")
+    place.airflow.kill("api-server")
+    try:
+        with browser.inside(TITLE):
+            browser.press("Refresh")
+            browser.reads("Airflow's API cannot be reached; what is shown is what was known before.")
+            assert "page_north: wait_for_devices" in browser.text
+        browser.picture("devices-error")
+    finally:
+        place.airflow.start("api-server")
+        place.airflow.wait_until_ready()
+    with browser.inside(TITLE):
+        browser.press("Refresh")
+        browser.until(lambda: "cannot be reached" not in browser.text, "the error is gone")
