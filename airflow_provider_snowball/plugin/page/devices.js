@@ -144,7 +144,8 @@ function link(path, text) {
 function journey(device) {
   const names = device.job_type === "EXPORT" ? OF_AN_EXPORT : Object.keys(STATIONS);
   const here = names.findIndex((name) => STATIONS[name].includes(device.state));
-  if (here < 0) return element("p", { class: "faint" }, device.state ?? "not listed yet");
+  // Cancelled, not listed, or in a state that is new.
+  if (here < 0) return element("p", { class: "faint" }, "At no station");
   return element(
     "ol",
     { class: "journey", "aria-label": `The journey of ${device.name}` },
@@ -167,13 +168,13 @@ function deviceRow(device) {
     : null;
   return element(
     "li",
-    { class: device.late ? "late" : null },
+    { class: device.late ? "is-late" : null },
     element("span", { class: "name", title: device.job_id }, device.name),
     journey(device),
     element(
       "span",
       { class: "faint" },
-      element("span", { class: "state" }, device.state ?? ""),
+      element("span", { class: "state" }, device.state ?? "not listed yet"),
       " ",
       since,
       device.late ? element("strong", { class: "late" }, " late") : null,

@@ -31,7 +31,7 @@ for dag_id in ("page_north", "page_south"):
         ClusterJobsSensor(
             task_id="wait_for_devices",
             publish_devices=True,
-            max_days_in_state={"InTransitToCustomer": LATE_AFTER / 86400},
+            max_days_in_state={"InTransitToCustomer": LATE_AFTER / 86400} if dag_id == "page_north" else None,
             **WAIT,
         )
         if dag_id == "page_north":
