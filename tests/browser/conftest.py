@@ -24,6 +24,8 @@ HERE = Path(__file__).parent
 #: Days take hours: nothing happens but what a test asks for.
 SECONDS_A_DAY = 36000.0
 GUEST = "guest"
+#: Airflow may be one of several things that a host serves.
+PATH = "/airflow"
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,9 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{GUEST}:viewer",
         }
         more = [HERE / "airflow" / "page_dags.py"]
-        with local_airflow(home, seconds_a_day=SECONDS_A_DAY, settings=settings, more_dags=more) as (
-            airflow,
-            snowball,
-        ):
+        with local_airflow(
+            home, seconds_a_day=SECONDS_A_DAY, settings=settings, more_dags=more, path=PATH
+        ) as (airflow, snowball):
             browser = Browser(
                 airflow.url, USER, airflow.password, pictures=request.config.getoption("--pictures")
             )

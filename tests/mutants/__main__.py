@@ -20,6 +20,7 @@ MODULES = {
     "lifecycle.py": ("lifecycle", "machine_for_jobs"),
     "validate.py": ("validate", "config"),
     "waiting/calls.py": ("machine", "errors"),
+    "waiting/closer_look.py": ("machine", "machine_for_jobs", "watch"),
     "waiting/config.py": ("config", "machine"),
     "waiting/machine.py": ("machine", "machine_for_jobs", "time_in_state"),
     "waiting/text.py": ("text", "machine"),

@@ -51,6 +51,7 @@ class AirflowProcesses:
     :param dags: the folder of DAG files.
     :param settings: further environment variables of all components.
     :param triggerers: how many; the second is called triggerer-2, and so on.
+    :param path: under which Airflow is served, as ``/airflow``.
     :param celery_workers: how many; worker-1 and so on. ``settings`` has to choose the executor.
     """
 
@@ -62,6 +63,7 @@ class AirflowProcesses:
         *,
         triggerers: int = 1,
         celery_workers: int = 0,
+        path: str = "",
     ) -> None:
         self.home = home
         self.components = COMPONENTS | {
@@ -77,7 +79,7 @@ class AirflowProcesses:
                 f"{name}.pid",
             )
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}{path}"
         self.password = secrets.token_urlsafe(12)
         passwords = home / "passwords.json"
         passwords.write_text(json.dumps({USER: self.password}))

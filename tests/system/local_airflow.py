@@ -67,6 +67,7 @@ def local_airflow(
     seconds_a_day: float,
     settings: dict[str, str] | None = None,
     more_dags: Sequence[Path] = (),
+    path: str = "",
 ) -> Iterator[tuple[AirflowProcesses, SnowballServer]]:
     """
     Run Airflow with the examples, connected to a local Snowball.
@@ -77,6 +78,7 @@ def local_airflow(
     :param seconds_a_day: how long a day of Snowball's takes.
     :param settings: further environment variables of Airflow's processes.
     :param more_dags: files beside the examples.
+    :param path: under which Airflow is served.
     """
     with SnowballServer(speed=86400 / seconds_a_day) as snowball:
         snowball_clock.pause()
@@ -84,7 +86,7 @@ def local_airflow(
         order_for_examples(snowball.endpoint_url, dags, seconds_a_day)
         for file in more_dags:
             shutil.copy(file, dags)
-        with AirflowProcesses(home, dags, SETTINGS | (settings or {})) as airflow:
+        with AirflowProcesses(home, dags, SETTINGS | (settings or {}), path=path) as airflow:
             snowball_clock.resume()
             connect(airflow, snowball.endpoint_url)
             yield airflow, snowball
