@@ -39,6 +39,7 @@ KINDS: Mapping[str, Mapping[str, int]] = {
         "outage": 2,
         "overdue": 5,
         "late": 2,
+        "changes": 6,
     },
     # A triggerer that was restarted does not know whether one that began there ever had an answer.
     "triggered": {"reach": 16, "jobs": 6, "unreachable": 5, "timeout": 5, "soft": 3},
@@ -51,8 +52,9 @@ KINDS: Mapping[str, Mapping[str, int]] = {
         "outage": 1,
         "overdue": 2,
         "late": 1,
+        "changes": 2,
     },
-    "poke": {"reach": 2},
+    "poke": {"reach": 2, "changes": 1},
     "gone": {"reach": 3},
 }
 
@@ -84,6 +86,7 @@ class Wait:
     :param moves: what its jobs do during the fire: the state that they move to.
     :param fails: whether its cluster is answered with errors during the fire.
     :param told: how many jobs its notifier is told of.
+    :param then: the state that its jobs move to after the fire, of which somebody is told as of the first.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Wait:
     moves: str | None = "WithCustomer"
     fails: bool = False
     told: int = 0
+    then: str | None = None
 
     @property
     def timeout(self) -> float | None:
@@ -188,6 +192,9 @@ def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any], timeout: 
                 "on_overdue": "notify",
             }
             return Wait(name, cluster, arguments, told=5)
+        case "changes":
+            arguments |= {"target_state": "InTransitToAWS", "on_change": "notify"}
+            return Wait(name, cluster, arguments, then="InTransitToAWS")
         case "late":
             arguments |= {
                 "max_days_in_state": {"PreparingShipment": OVERDUE_AFTER * _SECOND},

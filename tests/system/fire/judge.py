@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.system.fire.cast import Wait
 from tests.system.fire.plan import Fire
+from tests.system.fire.snowball import JOBS, job_id
 
 __all__ = ["NAMES", "Verdicts", "judge", "told_jobs"]
 
@@ -82,6 +83,7 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
         instances = {row[0]: row[1:] for row in cursor.fetchall()}
     ends = _by_task(_lines(home / "ends.jsonl"))
     told = told_jobs(home)
+    changes = _changes(home)
     verdicts = Verdicts()
     for name, wait in fire.cast.waits.items():
         if name in fire.deleted:
@@ -92,6 +94,8 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
         _judge_end(verdicts, fire, wait, state, tries, ends.get(name, []))
         if ended_at is not None:
             _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), ended_at)
+        if wait.then is not None:
+            _judge_changes(verdicts, wait, changes.get(name, []))
         if wait.told:
             _judge_told(verdicts, wait, told.get(name, Counter()), tries)
     return verdicts
@@ -162,6 +166,27 @@ def _judge_told(verdicts: Verdicts, wait: Wait, jobs: Mapping[str, int], tries: 
     # Whoever is killed between telling and noting it tells again: Airflow then has another try.
     elif max(jobs.values()) > max(tries, 1):
         verdicts.add("twice", f"{wait.name} told of {jobs}, in {tries} tries")
+
+
+def _changes(home: Path) -> dict[str, list[tuple[str, str, str]]]:
+    """Return the changes that somebody was told of, by the name of the wait: job, id and state."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for name, changes in _lines(home / "changes.jsonl"):
+        found.setdefault(name, []).extend((job, change_id, state) for job, change_id, state in changes)
+    return found
+
+
+def _judge_changes(verdicts: Verdicts, wait: Wait, told: Sequence[tuple[str, str, str]]) -> None:
+    expected = {(job_id(wait.cluster, number), state) for number in range(JOBS) for state in _moves(wait)}
+    if missing := expected - {(job, state) for job, _, state in told}:
+        verdicts.add("told too little", f"{wait.name}: nobody was told of {sorted(missing)}")
+    # A change may be told of again, but then as the same.
+    if len({change_id for _, change_id, _ in told}) > len(expected):
+        verdicts.add("twice", f"{wait.name}: more changes than there were: {sorted(set(told))}")
+
+
+def _moves(wait: Wait) -> list[str]:
+    return [state for state in (wait.moves, wait.then) if state is not None]
 
 
 def _by_task(ends: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

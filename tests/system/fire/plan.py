@@ -106,6 +106,9 @@ class Fire:
     def move_the_late(self) -> None:
         """Have the jobs arrive of which somebody was to be told."""
         self.move(wait for wait in self.cast.waits.values() if wait.told)
+        self.deployment.snowball.move(
+            {wait.cluster: wait.then for wait in self.cast.waits.values() if wait.then is not None}
+        )
 
     def move(self, waits: Iterable[Wait]) -> None:
         """Have the jobs of waits move on."""
