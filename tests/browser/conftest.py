@@ -54,7 +54,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     home = tmp_path_factory.mktemp("airflow")
     # Airflow looks for modules there.
     (home / "config").mkdir()
-    shutil.copy(HERE / "airflow" / "rights.py", home / "config")
+    shutil.copy(HERE / "home" / "rights.py", home / "config")
     denial = Refusal(
         "AccessDeniedException", f"User: {ARN} is not authorized to perform: snowball:{{operation}}"
     )
@@ -64,7 +64,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             "AIRFLOW__CORE__AUTH_MANAGER": "rights.Rights",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin,{GUEST}:viewer",
         }
-        more = [HERE / "airflow" / "page_dags.py"]
+        more = [HERE / "home" / "page_dags.py"]
         with local_airflow(
             home, seconds_a_day=SECONDS_A_DAY, settings=settings, more_dags=more, path=PATH
         ) as (airflow, snowball):

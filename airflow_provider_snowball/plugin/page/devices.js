@@ -218,6 +218,8 @@ function show(found) {
 async function refresh() {
   const trouble = document.getElementById("trouble");
   const button = document.getElementById("refresh");
+  // One that takes long is not asked again meanwhile.
+  if (button.disabled) return;
   button.disabled = true;
   try {
     show(await groups());
