@@ -93,12 +93,14 @@ $(FIRE_VENV)/.installed: pyproject.toml
 	$(FIRE_VENV)/bin/python -m pip install --quiet --editable ".[emulator]" --group test --group celery
 	touch $@
 
-# Fires of other seeds, each with a row of tests/system/fire/RESULTS.md: five as in the tests, one at a few hundred waits,
+# Fires of other seeds, each with a row of tests/system/fire/RESULTS.md: five as in the tests, one with waits that tell of
+# changes, one at a few hundred waits,
 # and one at Celery's workers. Over an hour; needs Debian's postgresql and redis-server.
 fire: $(FIRE_VENV)/.installed
-	for more in "" "" "" "" "" "--fire-times 4" "--fire-times 4 --fire-celery"; do \
+	for more in "" "" "" "" "" "--fire-more" "--fire-times 4" "--fire-times 4 --fire-celery"; do \
 		$(FIRE_VENV)/bin/python -m pytest tests/system/test_fire.py -s --fire-results tests/system/fire/RESULTS.md $$more || exit; \
 	done
+	$(FIRE_VENV)/bin/python -m pytest tests/system/test_watching.py -k under_fire -s --fire-more
 
 deployment: $(VENV)/.installed
 	$(BIN)/python -m tests.system.fire.deployment

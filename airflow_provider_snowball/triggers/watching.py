@@ -38,10 +38,10 @@ log = logging.getLogger(__name__)
 #: Seconds after which Airflow has an event for certain, once the supervisor has answered meanwhile: the
 #: triggerer hands events over once a second.
 _HANDED_OVER = 15.0
-#: How many times as long a watcher waits before it fires again what it may have fired before a restart. Each
-#: event keeps the supervisor from its heartbeat, and a triggerer that comes late with that loses its triggers
-#: to another: did all fire again at once, that one would be late, too.
-_BEFORE_REPEATS = (1.0, 3.0)
+#: Up to so many seconds, left to chance, a watcher waits before it fires again what it may have fired before
+#: a restart. Each event keeps the supervisor from its heartbeat, and a triggerer that comes late with that
+#: loses its triggers to another: did all fire again at once, that one would be late, too.
+_BEFORE_REPEATS = 30.0
 #: What makes a watcher another.
 _IDENTITY = ("cluster_id", "job_ids", "target_state", "fire", "also", "aws_conn_id", "region_name")
 #: Seconds until a store that did not answer is asked again.
@@ -137,7 +137,7 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
             # Of those nobody knows whether Airflow has them.
             due = list(watch.pending.values())
             if due:
-                await asyncio.sleep(_HANDED_OVER * random.uniform(*_BEFORE_REPEATS))  # noqa: S311  spreads them
+                await asyncio.sleep(random.uniform(0, _BEFORE_REPEATS))  # noqa: S311  spreads them
             while True:
                 for event in due:
                     yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's own

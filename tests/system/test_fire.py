@@ -2,7 +2,7 @@
 A deployment under fire: no wait is lost, ends twice or wrongly, whatever is killed, frozen or away.
 
 ``--fire-seed N`` repeats a fire; it is printed, with each thing that is done. ``--fire-times N`` is a larger
-one, ``--fire-celery`` one at Celery's workers.
+one, ``--fire-celery`` one at Celery's workers; ``--fire-more`` one at waits that tell of changes, too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from tests.system.fire.cast import OVERDUE_AFTER, Cast, cast
 from tests.system.fire.deployment import Deployment, deployed
 from tests.system.fire.judge import judge
 from tests.system.fire.plan import Fire
-from tests.system.fire.watching import MARKS, until, until_all_have_ended, until_all_have_polled
+from tests.system.fire.watching import (
+    MARKS,
+    until,
+    until_all_have_ended,
+    until_all_have_polled,
+    until_told_of_moves,
+)
 
 pytestmark = MARKS
 
@@ -37,7 +43,7 @@ def deployment(tmp_path: Path, waits: Cast, request: pytest.FixtureRequest) -> I
 
 @pytest.fixture(scope="module")
 def waits(request: pytest.FixtureRequest) -> Cast:
-    return cast(request.config.getoption("--fire-times"))
+    return cast(request.config.getoption("--fire-times"), telling=request.config.getoption("--fire-more"))
 
 
 def test_nothing_is_lost(
@@ -56,6 +62,8 @@ def test_nothing_is_lost(
     fire.rage()
     fire.all_down(until=began + waits.timeout + 5)
     time.sleep(max(began + OVERDUE_AFTER + 60 - time.time(), 0))
+    # Had they moved on before, they would rightly be told of as they are then.
+    until_told_of_moves(fire, tmp_path)
     fire.move_the_late()
     until_all_have_ended(fire)
     fire.say("all have ended")

@@ -39,7 +39,6 @@ KINDS: Mapping[str, Mapping[str, int]] = {
         "outage": 2,
         "overdue": 5,
         "late": 2,
-        "changes": 6,
     },
     # A triggerer that was restarted does not know whether one that began there ever had an answer.
     "triggered": {"reach": 16, "jobs": 6, "unreachable": 5, "timeout": 5, "soft": 3},
@@ -52,10 +51,17 @@ KINDS: Mapping[str, Mapping[str, int]] = {
         "outage": 1,
         "overdue": 2,
         "late": 1,
-        "changes": 2,
     },
-    "poke": {"reach": 2, "changes": 1},
+    "poke": {"reach": 2},
     "gone": {"reach": 3},
+}
+
+
+#: And of those that tell of changes, where those are asked for.
+TELLING: Mapping[str, Mapping[str, int]] = {
+    "deferred": {"changes": 6},
+    "rescheduled": {"changes": 2},
+    "poke": {"changes": 1},
 }
 
 
@@ -134,11 +140,17 @@ class Cast:
         return found
 
 
-def cast(times: int = 1) -> Cast:
-    """Return the waits: about a hundred; of those that wait in a triggerer, so many times as many."""
+def cast(times: int = 1, *, telling: bool = False) -> Cast:
+    """
+    Return the waits: about a hundred; of those that wait in a triggerer, so many times as many.
+
+    :param telling: whether some tell of changes.
+    """
+    more = TELLING if telling else {}
     counts = {
         way: {
-            kind: count * (times if way in ("deferred", "triggered") else 1) for kind, count in kinds.items()
+            kind: count * (times if way in ("deferred", "triggered") else 1)
+            for kind, count in (*kinds.items(), *more.get(way, {}).items())
         }
         for way, kinds in KINDS.items()
     }

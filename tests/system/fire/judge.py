@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.system.fire.cast import Wait
+from tests.system.fire.cast import Cast, Wait
 from tests.system.fire.plan import Fire
 from tests.system.fire.snowball import JOBS, job_id
 
-__all__ = ["NAMES", "Verdicts", "judge", "told_jobs"]
+__all__ = ["NAMES", "Verdicts", "all_are_told", "judge", "told_jobs"]
 
 NAMES = (
     "right",
@@ -176,17 +176,34 @@ def _changes(home: Path) -> dict[str, list[tuple[str, str, str]]]:
     return found
 
 
+def all_are_told(cast: Cast, home: Path, *, first: bool) -> bool:
+    """
+    Tell whether somebody was told of all changes.
+
+    :param first: of the first moves only.
+    """
+    changes = _changes(home)
+    return not any(
+        _untold(wait, changes.get(name, []), first=first)
+        for name, wait in cast.waits.items()
+        if wait.then is not None
+    )
+
+
+def _untold(
+    wait: Wait, told: Sequence[tuple[str, str, str]], *, first: bool = False
+) -> set[tuple[str, str | None]]:
+    states = [wait.moves] if first else [wait.moves, wait.then]
+    expected = {(job_id(wait.cluster, number), state) for number in range(JOBS) for state in states}
+    return expected - {(job, state) for job, _, state in told}
+
+
 def _judge_changes(verdicts: Verdicts, wait: Wait, told: Sequence[tuple[str, str, str]]) -> None:
-    expected = {(job_id(wait.cluster, number), state) for number in range(JOBS) for state in _moves(wait)}
-    if missing := expected - {(job, state) for job, _, state in told}:
-        verdicts.add("told too little", f"{wait.name}: nobody was told of {sorted(missing)}")
+    if missing := _untold(wait, told):
+        verdicts.add("told too little", f"{wait.name}: nobody was told of {sorted(missing, key=str)}")
     # A change may be told of again, but then as the same.
-    if len({change_id for _, change_id, _ in told}) > len(expected):
+    if len({change_id for _, change_id, _ in told}) > 2 * JOBS:
         verdicts.add("twice", f"{wait.name}: more changes than there were: {sorted(set(told))}")
-
-
-def _moves(wait: Wait) -> list[str]:
-    return [state for state in (wait.moves, wait.then) if state is not None]
 
 
 def _by_task(ends: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from airflow import __version__ as airflow_version
 from packaging.version import Version
 
+from tests.system.fire.judge import all_are_told
 from tests.system.fire.plan import Fire
 from tests.system.postgres import programs
 
-__all__ = ["ENDED", "MARKS", "until", "until_all_have_ended", "until_all_have_polled"]
+__all__ = [
+    "ENDED",
+    "MARKS",
+    "until",
+    "until_all_have_ended",
+    "until_all_have_polled",
+    "until_told_of_moves",
+]
 
 MARKS = [
     pytest.mark.system,
@@ -26,6 +35,8 @@ MARKS = [
 ENDED = ("success", "failed", "skipped")
 #: Seconds in which no task's state changes.
 _STUCK_AFTER = 300.0
+#: A rescheduled wait polls twice, by runs of a worker, where a notifier fails once.
+_TOLD_WITHIN = 240.0
 
 
 def until_all_have_polled(fire: Fire) -> None:
@@ -40,6 +51,14 @@ def until_all_have_polled(fire: Fire) -> None:
         )
 
     until(all_have, "all waits have polled", within=fire.cast.timeout)
+
+
+def until_told_of_moves(fire: Fire, home: Path) -> None:
+    """Wait until somebody was told of each first move, for some minutes: the judge says what is lacking."""
+    deadline = time.monotonic() + _TOLD_WITHIN
+    while not all_are_told(fire.cast, home, first=True) and time.monotonic() < deadline:
+        fire.until_healthy()
+        time.sleep(1)
 
 
 def until_all_have_ended(fire: Fire) -> None:
