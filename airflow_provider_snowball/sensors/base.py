@@ -42,6 +42,7 @@ from airflow_provider_snowball.validate import check_flag, is_literal, plain, pl
 from airflow_provider_snowball.waiting.calls import Call, RequestError
 from airflow_provider_snowball.waiting.config import BACKSTOP, LONGEST_WAIT, WAIT_PARAMETERS, WaitConfig
 from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind, Step, Wait, drive
+from airflow_provider_snowball.waiting.text import write_lines
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -327,8 +328,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         except RequestError as error:
             listing = error
         step = drive(wait.judge(listing, lambda: datetime.now(UTC)), poller)
-        for line in wait.take_lines():
-            self.log.log(line.level, "%s", line.text)
+        write_lines(wait.take_lines(), self.log)
         if isinstance(step, Fail) and step.kind is FailKind.TIMEOUT:
             from airflow_provider_snowball.triggers.metrics import count_late_end
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from airflow_provider_snowball.triggers.shared_polls import PollResult, SharedPo
 from airflow_provider_snowball.waiting.calls import Call, ErrorKind, RequestError
 from airflow_provider_snowball.waiting.config import BACKSTOP, WAIT_PARAMETERS, WaitConfig
 from airflow_provider_snowball.waiting.machine import Again, Fail, FailKind, Wait, drive_async
-from airflow_provider_snowball.waiting.text import LogLine
+from airflow_provider_snowball.waiting.text import write_lines
 
 __all__ = ["SnowballTrigger"]
 
@@ -155,7 +155,7 @@ class SnowballTrigger(BaseTrigger):
         if lines := wait.take_lines():
             # A line is a write that waits for Airflow's supervisor, which may be long at its database
             # (docs/upstream): not on the loop. The thread knows by its context whose line it is.
-            await asyncio.to_thread(_write, lines)
+            await asyncio.to_thread(write_lines, lines, log)
         # For a link to the console, where no worker has had the task yet.
         place: dict[str, str | None] = {}
         if self.memory is None:
@@ -187,11 +187,6 @@ class SnowballTrigger(BaseTrigger):
 
 class _BadArgumentsError(Exception):
     """The arguments, as templates came to them, make no sense; ``__cause__`` says why."""
-
-
-def _write(lines: Sequence[LogLine]) -> None:
-    for line in lines:
-        log.log(line.level, "%s", line.text)
 
 
 def _now() -> datetime:

@@ -25,11 +25,11 @@ except ImportError:  # Airflow 2.11 has no asset watchers
 from airflow_provider_snowball.aws import AWS_PARAMETERS, check_botocore_config
 from airflow_provider_snowball.compat import conf
 from airflow_provider_snowball.waiting.calls import RequestError
+from airflow_provider_snowball.waiting.text import write_lines
 from airflow_provider_snowball.waiting.watch import Watch, WatchConfig
 
 if TYPE_CHECKING:
     from airflow_provider_snowball.triggers.shared_polls import PollResult, SharedPolls
-    from airflow_provider_snowball.waiting.text import LogLine
 
 __all__ = ["SnowballJobsEventTrigger"]
 
@@ -122,11 +122,15 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
         """Return the class path and all arguments, as Airflow stores them."""
         return f"airflow_provider_snowball.triggers.watching.{type(self).__name__}", self._arguments
 
+    @property
+    def _aws_parameters(self) -> dict[str, Any]:
+        return {name: self._arguments[name] for name in AWS_PARAMETERS}
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll for ever, and fire what was not fired."""
         from airflow_provider_snowball.triggers.shared_polls import SharedPolls
 
-        aws = {name: self._arguments[name] for name in AWS_PARAMETERS}
+        aws = self._aws_parameters
         store = _Store(getattr(self, "asset_state_store", None), self._arguments)
         watch = Watch(self._config, await store.read())
         polls = SharedPolls.of_this_loop()
@@ -156,7 +160,7 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
         """Return the events that a poll makes due, and write what there is to say."""
         from airflow_provider_snowball.waiting.machine import drive_async
 
-        aws = {name: self._arguments[name] for name in AWS_PARAMETERS}
+        aws = self._aws_parameters
         where = {"region": polls.region_of(aws), "aws_conn_id": aws["aws_conn_id"]}
         due: list[dict[str, Any]] = []
         try:
@@ -168,13 +172,8 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
             watch.note_failure(error)
         if lines := watch.take_lines():
             # Not on the loop: a line is a write that waits for Airflow's supervisor (docs/upstream).
-            await asyncio.to_thread(_write, lines)
+            await asyncio.to_thread(write_lines, lines, log)
         return due
-
-
-def _write(lines: Sequence[LogLine]) -> None:
-    for line in lines:
-        log.log(line.level, "%s", line.text)
 
 
 class _Store:

@@ -156,7 +156,7 @@ class Changes:
 
         :param at_once: whether there is no later poll to tell it at.
         """
-        table = tuple(_plain(device, now) for device in devices)
+        table = tuple(device.plain(now) | {"delivery": device.delivery} for device in devices)
         if self._shown_at is None:
             self._shown = {
                 device.job_id: _Shown(0, device.state, _remark(device, now))
@@ -204,17 +204,3 @@ def _kind_of(before: _Shown, device: Device, remark: str) -> ChangeKind | None:
         is_news = remark == ChangeKind.REACHED and before.remark != remark
         return ChangeKind.REACHED if is_news else ChangeKind.MOVED
     return ChangeKind.LATE if remark == ChangeKind.LATE and before.remark != remark else None
-
-
-def _plain(device: Device, now: datetime) -> dict[str, Any]:
-    """Return a device as whoever is told gets it, in plain JSON values."""
-    return {
-        "job_id": device.job_id,
-        "name": device.name,
-        "state": device.state,
-        "since": None if device.since is None else device.since.isoformat(),
-        "outlook": device.outlook.value,
-        "late": device.is_late(now),
-        "delivery": device.delivery,
-        "job_type": device.job_type,
-    }

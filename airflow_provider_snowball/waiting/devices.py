@@ -67,6 +67,18 @@ class Device:
             return False
         return now - self.since >= timedelta(days=self.max_days)
 
+    def plain(self, now: datetime) -> dict[str, Any]:
+        """Return it as events, XComs and stores have it, in plain JSON values; the form only grows."""
+        return {
+            "job_id": self.job_id,
+            "name": self.name,
+            "state": self.state,
+            "since": None if self.since is None else self.since.isoformat(),
+            "outlook": self.outlook.value,
+            "late": self.is_late(now),
+            "job_type": self.job_type,
+        }
+
 
 def devices_of(
     progress: Progress, times: TimeInState, deliveries: Mapping[str, str] | None = None

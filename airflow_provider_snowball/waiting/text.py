@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["NAMED", "LogLine", "LogLines", "capitalized", "format_bytes", "format_duration"]
+__all__ = [
+    "NAMED",
+    "LogLine",
+    "LogLines",
+    "capitalized",
+    "format_bytes",
+    "format_duration",
+    "write_lines",
+]
 
 #: How many jobs a text names before it says "and N more"; a cluster has 16 at most.
 NAMED = 20
@@ -47,6 +57,12 @@ class LogLines:
         """Return the lines that are new since the last call."""
         new, self._new = self._new, ()
         return new
+
+
+def write_lines(lines: Sequence[LogLine], log: Any) -> None:
+    """Write lines to a logger, the standard library's or structlog's."""
+    for line in lines:
+        log.log(line.level, "%s", line.text)
 
 
 def format_duration(seconds: float) -> str:

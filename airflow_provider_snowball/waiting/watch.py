@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_snowball.lifecycle import ArgumentError, Progress
+from airflow_provider_snowball.lifecycle import ArgumentError, JobState, Progress
 from airflow_provider_snowball.waiting.calls import Call, RequestError
 from airflow_provider_snowball.waiting.closer_look import CloserLook, Hopeless
 from airflow_provider_snowball.waiting.config import WAIT_PARAMETERS, WaitConfig
@@ -108,7 +108,7 @@ class WatchConfig:
 
 def _may_ignore(given: Mapping[str, Any]) -> bool:
     # A cancelled device keeps nobody from knowing of the others.
-    return given.get("target_state") != "Cancelled"
+    return given.get("target_state") != JobState.CANCELLED
 
 
 class Watch:
@@ -175,9 +175,7 @@ class Watch:
         others = (*progress.unreachable, *progress.reached, *progress.ignored)
         self.has_moved = self._times.see(progress.waiting, others, now)
         devices = devices_of(progress, self._times)
-        self._devices = [
-            _plain(each, now) | {"outlook": each.outlook.value, "job_type": each.job_type} for each in devices
-        ]
+        self._devices = [each.plain(now) for each in devices]
         new = [
             event | dict(where or {})
             for event in self._events(progress, devices, hopeless, now)
@@ -206,15 +204,15 @@ class Watch:
             yield self._payload(EventKind.ENDED, None) | {"reason": reason}
         if not self.config.each and progress.done:
             yield self._payload(EventKind.ALL_REACHED, None) | {
-                "devices": [_plain(each, now) for each in devices]
+                "devices": [each.plain(now) for each in devices]
             }
         for device in devices:
             if device.outlook is Outlook.REACHED and self.config.each:
-                yield self._payload(EventKind.REACHED, device) | _plain(device, now)
-            if device.state == "Cancelled" and EventKind.CANCELLED in self.config.also:
-                yield self._payload(EventKind.CANCELLED, device) | _plain(device, now)
+                yield self._payload(EventKind.REACHED, device) | device.plain(now)
+            if device.state == JobState.CANCELLED and EventKind.CANCELLED in self.config.also:
+                yield self._payload(EventKind.CANCELLED, device) | device.plain(now)
             if device.is_late(now) and EventKind.LATE in self.config.also:
-                yield self._payload(EventKind.LATE, device) | _plain(device, now)
+                yield self._payload(EventKind.LATE, device) | device.plain(now)
 
     def _why_ended(self, progress: Progress, hopeless: Hopeless | None) -> str | None:
         if hopeless is not None:
@@ -237,13 +235,3 @@ class Watch:
             "cluster_id": self.config.of.cluster_id,
             "target_state": target,
         }
-
-
-def _plain(device: Device, now: datetime) -> dict[str, Any]:
-    return {
-        "job_id": device.job_id,
-        "name": device.name,
-        "state": device.state,
-        "since": None if device.since is None else device.since.isoformat(),
-        "late": device.is_late(now),
-    }

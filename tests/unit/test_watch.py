@@ -93,7 +93,9 @@ class TestEach:
             "name": "tray 1",
             "state": "WithCustomer",
             "since": "2026-01-01T00:00:00+00:00",
+            "outlook": "reached",
             "late": False,
+            "job_type": "LOCAL_USE",
         }
         assert json.loads(json.dumps(event)) == event
 

@@ -13,7 +13,7 @@ from tests.system.fire.cast import Cast, Wait
 from tests.system.fire.plan import Fire
 from tests.system.fire.snowball import JOBS, job_id
 
-__all__ = ["NAMES", "Verdicts", "all_are_told", "judge", "told_jobs"]
+__all__ = ["NAMES", "Verdicts", "first_moves_are_told", "judge", "told_jobs"]
 
 NAMES = (
     "right",
@@ -176,30 +176,25 @@ def _changes(home: Path) -> dict[str, list[tuple[str, str, str]]]:
     return found
 
 
-def all_are_told(cast: Cast, home: Path, *, first: bool) -> bool:
-    """
-    Tell whether somebody was told of all changes.
-
-    :param first: of the first moves only.
-    """
+def first_moves_are_told(cast: Cast, home: Path) -> bool:
+    """Tell whether somebody was told of all that moved during the fire."""
     changes = _changes(home)
     return not any(
-        _untold(wait, changes.get(name, []), first=first)
+        _untold(wait, changes.get(name, []), [wait.moves])
         for name, wait in cast.waits.items()
         if wait.then is not None
     )
 
 
 def _untold(
-    wait: Wait, told: Sequence[tuple[str, str, str]], *, first: bool = False
+    wait: Wait, told: Sequence[tuple[str, str, str]], states: Sequence[str | None]
 ) -> set[tuple[str, str | None]]:
-    states = [wait.moves] if first else [wait.moves, wait.then]
     expected = {(job_id(wait.cluster, number), state) for number in range(JOBS) for state in states}
     return expected - {(job, state) for job, _, state in told}
 
 
 def _judge_changes(verdicts: Verdicts, wait: Wait, told: Sequence[tuple[str, str, str]]) -> None:
-    if missing := _untold(wait, told):
+    if missing := _untold(wait, told, [wait.moves, wait.then]):
         verdicts.add("told too little", f"{wait.name}: nobody was told of {sorted(missing, key=str)}")
     # A change may be told of again, but then as the same.
     if len({change_id for _, change_id, _ in told}) > 2 * JOBS:

@@ -26,9 +26,6 @@ _HEALTHY_WITHIN = 300.0
 _PROBED_AFTER = 30.0
 
 
-_EVERYTHING: Container[str] = ()
-
-
 @dataclass
 class Fire:
     """
@@ -53,11 +50,11 @@ class Fire:
         self._random = random.Random(self.seed)
         self._began = time.monotonic()
 
-    def rage(self, only: Container[str] = _EVERYTHING) -> None:
+    def rage(self, only: Container[str] | None = None) -> None:
         """
         Do everything once, in an order left to chance, with the devices' moves among it.
 
-        :param only: the names of what is done.
+        :param only: the names of what is done; None for all.
         """
         airflow = self.deployment.airflow
         attacks: list[tuple[str, Callable[[], None]]] = [
@@ -87,7 +84,7 @@ class Fire:
             (f"watched {cluster} moves", partial(self.deployment.snowball.move, {cluster: "WithCustomer"}))
             for cluster in self.cast.watched
         ]
-        if only is not _EVERYTHING:
+        if only is not None:
             attacks = [(name, attack) for name, attack in attacks if name in only]
         self._random.shuffle(attacks)
         self._random.shuffle(moves)

@@ -10,7 +10,7 @@ import pytest
 from airflow import __version__ as airflow_version
 from packaging.version import Version
 
-from tests.system.fire.judge import all_are_told
+from tests.system.fire.judge import first_moves_are_told
 from tests.system.fire.plan import Fire
 from tests.system.postgres import programs
 
@@ -56,7 +56,7 @@ def until_all_have_polled(fire: Fire) -> None:
 def until_told_of_moves(fire: Fire, home: Path) -> None:
     """Wait until somebody was told of each first move, for some minutes: the judge says what is lacking."""
     deadline = time.monotonic() + _TOLD_WITHIN
-    while not all_are_told(fire.cast, home, first=True) and time.monotonic() < deadline:
+    while not first_moves_are_told(fire.cast, home) and time.monotonic() < deadline:
         fire.until_healthy()
         time.sleep(1)
 
