@@ -44,7 +44,7 @@ def measure(waits: int, slots: int) -> str:
     try:
         with deployed(home, cast) as deployment:
             api = deployment.airflow.api
-            api.patch("/pools/default_pool", {"name": "default_pool", "slots": slots})
+            api.patch("/pools/default_pool?update_mask=slots", {"pool": "default_pool", "slots": slots})
             began_runs = {dag_id: api.trigger(dag_id, {}) for dag_id in cast.dags}
 
             def all_wait() -> bool:
