@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 
-__all__ = ["KEY", "REGION", "add_device", "client_of", "order_cluster", "order_import", "steer"]
+__all__ = ["KEY", "REGION", "add_device", "client_of", "jobs_at", "order_cluster", "order_import", "steer"]
 
 #: What the emulator lets in: anything, as long as the requests are signed.
 KEY = {"aws_access_key_id": "demo-key", "aws_secret_access_key": "demo-secret"}
@@ -49,6 +49,12 @@ def steer(endpoint_url: str, job_id: str, **plan: Any) -> None:
     """Say what becomes of a job (docs/rehearse_a_migration.md has the words for it)."""
     for what, how in plan.items():
         _post(f"{endpoint_url}/_snowball/jobs/{job_id}", {what: how})
+
+
+def jobs_at(endpoint_url: str) -> list[dict[str, Any]]:
+    """Return every job, as the emulator tells of it: its state, where it has been, and its plan."""
+    with urlopen(f"{endpoint_url}/_snowball/jobs", timeout=30) as response:
+        return list(json.load(response)["jobs"])
 
 
 def add_device(endpoint_url: str, cluster_id: str) -> str:

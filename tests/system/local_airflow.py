@@ -31,7 +31,7 @@ from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.lifecycle import JobState
 from tests.fakes import emulated
-from tests.fakes.emulated import add_device, client_of, order_import, steer
+from tests.fakes.emulated import add_device, client_of, jobs_at, order_import, steer
 from tests.system.airflow_processes import USER, AirflowProcesses
 from tests.system.demo import DAG_ID, DEVICES, EXAMPLES, WAIT, connect
 
@@ -125,6 +125,30 @@ def begins_dags() -> bool:
     return Version(airflow_version) >= Version("3.3")
 
 
+class NewDevices:
+    """
+    Let devices of clusters that are ordered later, by a task for instance, stay where they have arrived.
+
+    A task that goes on once one has arrived may come late: a try before it, which Airflow failed, has
+    its next after minutes, and those are weeks here.
+    """
+
+    def __init__(self, endpoint_url: str) -> None:
+        self._endpoint_url = endpoint_url
+        self._seen = {each["job_id"] for each in jobs_at(endpoint_url)}
+
+    def stay(self) -> None:
+        """Hold those that have been ordered since the last time."""
+        for job in jobs_at(self._endpoint_url):
+            if job["job_id"] in self._seen:
+                continue
+            self._seen.add(job["job_id"])
+            states = [state for state, _ in job["plan"]]
+            ahead = states[states.index(job["state"]) :]
+            if job["cluster_id"] and JobState.WITH_CUSTOMER in ahead:
+                steer(self._endpoint_url, job["job_id"], hold=JobState.WITH_CUSTOMER)
+
+
 class Arrivals:
     """The cluster that the example's watchers look at: another device is ordered every so many days."""
 
@@ -140,7 +164,7 @@ class Arrivals:
         """Order a device, if it is time."""
         if time.monotonic() >= self._next:
             self._next += self._every
-            steer(self._endpoint_url, add_device(self._endpoint_url, self._cluster_id), hold="WithCustomer")
+            add_device(self._endpoint_url, self._cluster_id)
 
 
 def order_for_telling(endpoint_url: str) -> str:
@@ -167,6 +191,7 @@ def serve(home: Path, seconds_a_day: float) -> None:
         told_of = {"cluster_id": order_for_telling(snowball.endpoint_url), "min_jobs": DEVICES}
         telling = airflow.api.trigger(_TELL, told_of)
         arrivals = Arrivals(snowball.endpoint_url, home / "dags", seconds_a_day) if begins_dags() else None
+        new_devices = NewDevices(snowball.endpoint_url)
         say(f"Airflow   {airflow.url} user {USER} password {airflow.password}")
         say(f"Snowball  {snowball.endpoint_url} takes any key; a day takes {seconds_a_day:g} s")
         say(f"Cluster   {cluster_id}, whose {DEVICES} devices are on their way, and {last} is held up")
@@ -184,6 +209,7 @@ def serve(home: Path, seconds_a_day: float) -> None:
             airflow.check()
             if arrivals:
                 arrivals.go_on()
+            new_devices.stay()
 
 
 def main() -> int:
