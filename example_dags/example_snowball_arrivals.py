@@ -1,8 +1,9 @@
 """
 Begin a DAG whenever devices have arrived, with nothing running until then: Airflow 3.3 and later.
 
-Airflow gathers events that come together into one run, so that each run maps over all of its events. An
-event may come twice, where a process died in between; then its id is the same, and the second is dropped.
+An event is a call to look, and the cluster's list says who is there. Up to 3.3, Airflow tells no run of some
+events, above all of those that come while a run goes on (apache/airflow#56050), though it begins another. An
+event may come twice, too, where a process died in between. Hence each run handles what none has handled before.
 
 A cluster's jobs are LOCAL_USE. Their state Complete means that the devices are back and erased: nothing was
 imported into S3.
@@ -15,12 +16,15 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher, Variable, task
 
+from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
 from airflow_provider_snowball.triggers.watching import SnowballJobsEventTrigger
 
 # The cluster, and how many devices were ordered for it.
 CLUSTER, DEVICES = "CID123e4567-e89b-12d3-a456-426655440000", 5
-# Keeps the ids of events that were handled.
+# Keeps the ids of what was handled.
 HANDLED = "snowball_arrivals_handled"
+# What a listing tells as events do. How late a device is it does not tell, nor why a cluster has ended.
+EVENTS = {"WithCustomer": "reached", "Cancelled": "cancelled"}
 
 # [START howto_snowball_arrivals]
 each_device = SnowballJobsEventTrigger(
@@ -39,15 +43,26 @@ with DAG(
     max_active_runs=1,
     tags=["example", "snowball"],
     doc_md=__doc__,
-):
+) as dag:
+    list_jobs = ListClusterJobsOperator(task_id="list_jobs", cluster_id=CLUSTER)
 
     @task
-    def new_events(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
-        """Return what has happened, each event once."""
+    def new_events(jobs: list[dict[str, Any]], triggering_asset_events: Any = None) -> list[dict[str, Any]]:
+        """Return what has happened and was not handled: what the events tell, and what the list does."""
+        told = [event.extra["payload"] for some in triggering_asset_events.values() for event in some]
+        seen = [
+            {
+                "id": f"{job['JobId']}/WithCustomer/{EVENTS[job['JobState']]}",
+                "event": EVENTS[job["JobState"]],
+                "job_id": job["JobId"],
+                "name": job.get("Description") or job["JobId"],
+                "state": job["JobState"],
+            }
+            for job in jobs
+            if job["JobState"] in EVENTS
+        ]
         handled = set(Variable.get(HANDLED, default=[], deserialize_json=True))
-        events = [event for some in triggering_asset_events.values() for event in some]
-        payloads = {event.extra["payload"]["id"]: event.extra["payload"] for event in events}
-        return [payload for event_id, payload in payloads.items() if event_id not in handled]
+        return list({each["id"]: each for each in (*told, *seen) if each["id"] not in handled}.values())
 
     @task(map_index_template="{{ task.op_kwargs.event.name | default(task.op_kwargs.event.id, true) }}")
     def handle(event: dict[str, Any]) -> str:
@@ -62,7 +77,7 @@ with DAG(
         handled = Variable.get(HANDLED, default=[], deserialize_json=True)
         Variable.set(HANDLED, handled + [event["id"] for event in events], serialize_json=True)
 
-    new = new_events()
+    new = new_events(list_jobs.output)
     handle.expand(event=new) >> remember(new)
 # [END howto_snowball_arrivals]
 

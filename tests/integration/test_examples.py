@@ -250,6 +250,31 @@ def test_fleet(snowball: SnowballServer, run_example: RunExample, monkeypatch: p
     assert run.xcoms["report", -1] == ["2 of 2 are there", "3 of 3 are there", "4 of 4 are there"]
 
 
+@pytest.mark.skipif(Version(airflow_version) < Version("3.3"), reason="watchers remember from Airflow 3.3 on")
+@pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
+def test_devices_that_arrive(snowball: SnowballServer, airflow_home: Path, tmp_path: Path) -> None:
+    """Each once, and also if a run is told of no event, as Airflow leaves some out."""
+    cluster_id, (here, cancelled, gone, on_its_way) = ordered(snowball, 4)
+    example = tmp_path / "example_snowball_arrivals.py"
+    text = (EXAMPLES / example.name).read_text()
+    example.write_text(re.sub("CID[-0-9a-f]{36}", cluster_id, text))
+
+    def handled() -> list[str]:
+        run = run_dag(airflow_home, example)
+        assert run.state == "success"
+        return sorted(text for (task_id, _), text in run.xcoms.items() if task_id == "handle")
+
+    assert handled() == []
+    for job_id, state in ((here, "WithCustomer"), (cancelled, "Cancelled"), (gone, "InTransitToAWS")):
+        steer(snowball.endpoint_url, job_id, state=state)
+    assert handled() == sorted(
+        [f"copying to the device of {here}, which is WithCustomer", f"cancelled: {cancelled}"]
+    )
+    assert handled() == []
+    steer(snowball.endpoint_url, on_its_way, state="WithCustomer")
+    assert handled() == [f"copying to the device of {on_its_way}, which is WithCustomer"]
+
+
 @pytest.mark.parametrize("snowball", [HALF_A_DAY], indirect=True)
 def test_replace_node(snowball: SnowballServer, run_example: RunExample) -> None:
     client = client_of(snowball.endpoint_url)
