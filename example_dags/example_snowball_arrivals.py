@@ -2,8 +2,8 @@
 Begin a DAG whenever devices have arrived, with nothing running until then: Airflow 3.3 and later.
 
 An event is a call to look, and the cluster's list says who is there. Up to 3.3, Airflow tells no run of some
-events, above all of those that come while a run goes on (apache/airflow#56050), though it begins another. An
-event may come twice, too, where a process died in between. Hence each run handles what none has handled before.
+events, above all of those that come while a run goes on (apache/airflow#56050), though it begins another.
+An event may come twice, too, where a process died in between. Hence each run handles what none has before.
 
 A cluster's jobs are LOCAL_USE. Their state Complete means that the devices are back and erased: nothing was
 imported into S3.
