@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from airflow import __version__ as airflow_version
+from packaging.version import Version
 
 from tests.fakes.scripted_snowball import ScriptedSnowball
 from tests.integration.airflow_runner import SCENARIO_DAG, Outcome
@@ -148,6 +149,7 @@ def read(
 @pytest.mark.parametrize("name", WAITS)
 def test_same_end_where_it_begins_in_a_triggerer(name: str, ended: Ended) -> None:
     kind, row = WAITS[name]
-    # Airflow measures that on workers alone.
-    assert (name in ended.on_workers) == ("execution_timeout" in row.arguments)
+    # Airflow measures that timeout on workers alone, and before 3.3 it renders nothing in the triggerer.
+    templated = Version(airflow_version) < Version("3.3") and "{{" in str(row.arguments)
+    assert (name in ended.on_workers) == (templated or "execution_timeout" in row.arguments)
     row.check(kind, ended.outcomes[name], ended.polls[name], TASKS[name])

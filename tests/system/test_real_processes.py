@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from airflow import __version__ as airflow_version
+from packaging.version import Version
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
@@ -136,6 +137,11 @@ def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: S
     assert len(airflow.api.xcom(DAG_ID, run_id, WAIT)) == 5
 
 
+@pytest.mark.xfail(
+    Version(airflow_version) < Version("3.3"),
+    reason="Airflow 3.0 to 3.2 begin every task on a worker",
+    strict=True,
+)
 def test_waits_begin_in_the_triggerer(
     airflow: AirflowProcesses, snowball: SnowballServer, metrics: Metrics
 ) -> None:
