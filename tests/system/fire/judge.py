@@ -13,7 +13,7 @@ from tests.system.fire.cast import Cast, Wait
 from tests.system.fire.plan import Fire
 from tests.system.fire.snowball import JOBS, job_id
 
-__all__ = ["NAMES", "Verdicts", "first_moves_are_told", "judge", "told_jobs"]
+__all__ = ["AIRFLOWS_FAULTS", "NAMES", "Verdicts", "first_moves_are_told", "judge", "told_jobs"]
 
 NAMES = (
     "right",
@@ -27,7 +27,7 @@ NAMES = (
 )
 
 #: What Airflow says where it fails a try by a fault of its own, and where that is discussed.
-_AIRFLOWS = {
+AIRFLOWS_FAULTS = {
     "finished with state success, but the task instance's state attribute is": (
         "a late word of the run before is taken for one of this run: apache/airflow#71172 (reschedule), "
         "apache/airflow#72716 (deferred)"
@@ -132,7 +132,7 @@ def _judge_end(
 
 def _fault_of(end: Mapping[str, Any]) -> str | None:
     text = end["error"][1] if end["error"] else ""
-    return next((fault for sign, fault in _AIRFLOWS.items() if sign in text), None)
+    return next((fault for sign, fault in AIRFLOWS_FAULTS.items() if sign in text), None)
 
 
 def _judge_time(verdicts: Verdicts, fire: Fire, wait: Wait, polls: Sequence[float], ended_at: float) -> None:
