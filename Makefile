@@ -100,7 +100,7 @@ fire: $(FIRE_VENV)/.installed
 	for more in "" "" "" "" "" "--fire-more" "--fire-times 4" "--fire-times 4 --fire-celery"; do \
 		$(FIRE_VENV)/bin/python -m pytest tests/system/test_fire.py -s --fire-results tests/system/fire/RESULTS.md $$more || exit; \
 	done
-	$(FIRE_VENV)/bin/python -m pytest tests/system/test_watching.py -k under_fire -s --fire-more
+	$(FIRE_VENV)/bin/python -m pytest tests/system/test_watching.py -k under_fire -s
 
 deployment: $(VENV)/.installed
 	$(BIN)/python -m tests.system.fire.deployment

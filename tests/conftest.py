@@ -48,9 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fire-celery", action="store_true", help="fire at Celery's workers (group celery, redis-server)"
     )
-    parser.addoption(
-        "--fire-more", action="store_true", help="fire at waits that tell of changes and at watchers, too"
-    )
+    parser.addoption("--fire-more", action="store_true", help="fire at waits that tell of changes, too")
     parser.addoption("--fire-results", metavar="FILE", type=Path, help="where a row for each fire is added")
 
 

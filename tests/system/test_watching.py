@@ -142,8 +142,6 @@ ATTACKS = (
 
 @pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed (Debian's package postgresql)")
 def test_no_event_is_lost_under_fire(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--fire-more"):
-        pytest.skip("takes minutes: part of make fire (--fire-more)")
     watched = Cast(0.0, watched=tuple(cluster_id(number) for number in range(1, 2 * len(ATTACKS))))
     seed = request.config.getoption("--fire-seed") or random.randrange(10**6)
     expected: dict[str, set[str]] = {}
