@@ -3,14 +3,17 @@ What it costs to tell of a change: runs of a worker, their CPU seconds, and how 
 
 ``python -m benchmarks.telling [WAITS]`` has that many deferred waits (40) with ``on_change``, of a cluster
 each, whose devices all move at once; the notifier fails every other time. Adds a row to TELLING.md for a pool
-of 128 slots and one for 2, in some five minutes each, on a machine that does nothing else. Needs Debian's
-postgresql.
+of 128 slots and one for 2, in some five minutes each, on a machine that does nothing else. With ``--kills``
+there is a row for the former, while a triggerer, or the scheduler with all that runs on its workers, is killed
+every half a minute. Needs Debian's postgresql.
 """
 
 from __future__ import annotations
 
+import argparse
+import itertools
+import json
 import shutil
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -25,6 +28,8 @@ from tests.system.fire.deployment import Deployment, deployed
 
 ROWS = Path(__file__).with_name("TELLING.md")
 _IDLE = 30.0
+_BETWEEN_KILLS = 30.0
+_TOLD_WITHIN = 3600.0
 
 
 def cpu(deployment: Deployment) -> float:
@@ -37,7 +42,33 @@ def runs(home: Path) -> int:
     return sum(len(file.read_text()) for file in home.glob("*.calls"))
 
 
-def measure(waits: int, slots: int) -> str:
+def told(home: Path) -> set[str]:
+    """Return the names of the waits whose change somebody was told of."""
+    file = home / "changes.jsonl"
+    return {json.loads(line)[0] for line in file.read_text().splitlines()} if file.exists() else set()
+
+
+class Kills:
+    """Kill what telling needs, every half a minute while it goes on, and start it again."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._airflow = deployment.airflow
+        self._names = itertools.cycle(("triggerer", "scheduler", "triggerer-2"))
+        self._next = time.monotonic() + _BETWEEN_KILLS
+        self.count = 0
+
+    def go_on(self) -> None:
+        """Kill the next one, if it is time."""
+        if time.monotonic() < self._next:
+            return
+        name = next(self._names)
+        self._airflow.kill(name)
+        self._airflow.start(name)
+        self.count += 1
+        self._next = time.monotonic() + _BETWEEN_KILLS
+
+
+def measure(waits: int, slots: int, *, kills: bool = False) -> str:
     """Return a row."""
     cast = cast_of({"deferred": {"changes": waits}})
     home = Path(tempfile.mkdtemp(prefix="snowball-telling-"))
@@ -59,18 +90,26 @@ def measure(waits: int, slots: int) -> str:
             idle = (cpu(deployment) - before) / _IDLE
             before, moved = cpu(deployment), time.monotonic()
             deployment.snowball.move({each.cluster: "WithCustomer" for each in cast.waits.values()})
-            told = home / "changes.jsonl"
-            until(lambda: told.exists() and len(told.read_text().splitlines()) >= waits)
+            killing = Kills(deployment) if kills else None
+
+            def all_told() -> bool:
+                if killing:
+                    killing.go_on()
+                return told(home) >= cast.waits.keys()
+
+            until(all_told, within=_TOLD_WITHIN)
             until(all_wait)
             seconds = time.monotonic() - moved
-            used = cpu(deployment) - before - idle * seconds
+            # Of those that were killed nobody knows.
+            used = None if killing else cpu(deployment) - before - idle * seconds
             cells = [
                 f"{datetime.now(UTC):%Y-%m-%d}",
                 airflow_version,
                 waits,
                 slots,
+                killing.count if killing else 0,
                 runs(home),
-                f"{used / runs(home):.1f}",
+                "" if used is None else f"{used / runs(home):.1f}",
                 f"{seconds:.0f}",
             ]
             return f"| {' | '.join(map(str, cells))} |\n"
@@ -78,14 +117,18 @@ def measure(waits: int, slots: int) -> str:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def main(waits: int) -> None:
+def main() -> None:
     """Measure, and add the rows."""
-    for slots in (128, 2):
-        line = measure(waits, slots)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.telling")
+    parser.add_argument("waits", type=int, nargs="?", default=40)
+    parser.add_argument("--kills", action="store_true", help="kill triggerers and the scheduler meanwhile")
+    options = parser.parse_args()
+    for slots in (128,) if options.kills else (128, 2):
+        line = measure(options.waits, slots, kills=options.kills)
         print(line, flush=True)
         with ROWS.open("a") as file:
             file.write(line)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
+    main()

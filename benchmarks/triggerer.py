@@ -101,12 +101,12 @@ def _all_polled(logs: Path, waiting: set[str], line: str) -> bool:
     return not waiting
 
 
-def until(condition: Callable[[], bool], every: float = 1.0) -> None:
-    """Wait until a condition holds; fail after a quarter of an hour."""
-    deadline = time.monotonic() + _GIVE_UP
+def until(condition: Callable[[], bool], every: float = 1.0, within: float = _GIVE_UP) -> None:
+    """Wait until a condition holds; fail if it does not in so many seconds."""
+    deadline = time.monotonic() + within
     while not condition():
         if time.monotonic() > deadline:
-            raise RuntimeError(f"not within {_GIVE_UP:.0f} s")
+            raise RuntimeError(f"not within {within:.0f} s")
         time.sleep(every)
 
 
