@@ -4,7 +4,7 @@ What it costs to tell of a change: runs of a worker, their CPU seconds, and how 
 ``python -m benchmarks.telling [WAITS]`` has that many deferred waits (40) with ``on_change``, of a cluster
 each, whose devices all move at once; the notifier fails every other time. Adds a row to TELLING.md for a pool
 of 128 slots and one for 2, in some five minutes each, on a machine that does nothing else. With ``--kills``
-there is a row for the former, while a triggerer, or the scheduler with all that runs on its workers, is killed
+there is a row for the former, while a triggerer, or the scheduler with all that its workers run, is killed
 every half a minute. Needs Debian's postgresql.
 """
 
