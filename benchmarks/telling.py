@@ -19,9 +19,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 from airflow import __version__ as airflow_version
 
-from benchmarks.deployment import cpu_of
 from benchmarks.triggerer import until
 from tests.system.fire.cast import cast_of
 from tests.system.fire.deployment import Deployment, deployed
@@ -32,9 +32,10 @@ _BETWEEN_KILLS = 30.0
 _TOLD_WITHIN = 3600.0
 
 
-def cpu(deployment: Deployment) -> float:
-    """Return the CPU seconds of the scheduler and its workers."""
-    return cpu_of(deployment.airflow.pid_of("scheduler"))
+def cpu() -> float:
+    """Return the CPU seconds of the machine: scheduler, workers, API server, triggerers and database."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
 
 
 def runs(home: Path) -> int:
@@ -85,10 +86,10 @@ def measure(waits: int, slots: int, *, kills: bool = False) -> str:
 
             until(all_wait)
             time.sleep(15)
-            before = cpu(deployment)
+            before = cpu()
             time.sleep(_IDLE)
-            idle = (cpu(deployment) - before) / _IDLE
-            before, moved = cpu(deployment), time.monotonic()
+            idle = (cpu() - before) / _IDLE
+            before, moved = cpu(), time.monotonic()
             deployment.snowball.move({each.cluster: "WithCustomer" for each in cast.waits.values()})
             killing = Kills(deployment) if kills else None
 
@@ -101,7 +102,7 @@ def measure(waits: int, slots: int, *, kills: bool = False) -> str:
             until(all_wait)
             seconds = time.monotonic() - moved
             # Of those that were killed nobody knows.
-            used = None if killing else cpu(deployment) - before - idle * seconds
+            used = None if killing else cpu() - before - idle * seconds
             cells = [
                 f"{datetime.now(UTC):%Y-%m-%d}",
                 airflow_version,
