@@ -140,12 +140,11 @@ class NewDevices:
     def stay(self) -> None:
         """Hold those that have been ordered since the last time."""
         for job in jobs_at(self._endpoint_url):
-            if job["job_id"] in self._seen:
+            if job["job_id"] in self._seen or not job["cluster_id"]:
                 continue
             self._seen.add(job["job_id"])
             states = [state for state, _ in job["plan"]]
-            ahead = states[states.index(job["state"]) :]
-            if job["cluster_id"] and JobState.WITH_CUSTOMER in ahead:
+            if JobState.WITH_CUSTOMER in states[states.index(job["state"]) :]:
                 steer(self._endpoint_url, job["job_id"], hold=JobState.WITH_CUSTOMER)
 
 
