@@ -23,7 +23,7 @@ from airflow_provider_snowball.triggers.watching import SnowballJobsEventTrigger
 CLUSTER, DEVICES = "CID123e4567-e89b-12d3-a456-426655440000", 5
 # Keeps the ids of what was handled.
 HANDLED = "snowball_arrivals_handled"
-# What a listing tells as events do, of those that are there or will not come. How late a device is it does not
+# What a listing tells as events do, of devices that are there or will not come. How late one is it does not
 # tell, nor why a cluster has ended.
 EVENTS = {"WithCustomer": "reached", "Cancelled": "cancelled"}
 
