@@ -150,7 +150,7 @@ class Changes:
             for job_id, each in self._shown.items()
         }
 
-    def find(self, devices: Sequence[Device], now: datetime, *, at_once: bool = False) -> News:
+    def find(self, devices: Sequence[Device], now: datetime, *, at_once: bool) -> News:
         """
         Return what there is to tell.
 

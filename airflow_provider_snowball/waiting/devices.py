@@ -56,10 +56,10 @@ class Device:
     name: str
     state: str | None
     outlook: Outlook
-    since: datetime | None = None
-    max_days: float | None = None
-    delivery: str = ""
-    job_type: str | None = None
+    since: datetime | None
+    max_days: float | None
+    delivery: str
+    job_type: str | None
 
     def is_late(self, now: datetime) -> bool:
         """Whether it has been in its state for longer than it may."""
@@ -95,9 +95,12 @@ def devices_of(
         (Outlook.REACHED, progress.reached),
         (Outlook.IGNORED, progress.ignored),
     )
-    jobs = [(job, outlook) for outlook, group in groups for job in group]
-    texts = [_one_line(job.description or "") or job.id for job, _ in jobs]
-    count = Counter(texts)
+    jobs = [
+        (job, outlook, _one_line(job.description or "") or job.id)
+        for outlook, group in groups
+        for job in group
+    ]
+    count = Counter(text for _, _, text in jobs)
     return [
         Device(
             job_id=job.id,
@@ -110,7 +113,7 @@ def devices_of(
             delivery=(deliveries or {}).get(job.id, ""),
             job_type=job.job_type,
         )
-        for (job, outlook), text in zip(jobs, texts, strict=True)
+        for job, outlook, text in jobs
     ]
 
 
@@ -118,7 +121,9 @@ def table(devices: Sequence[Device], now: datetime) -> Iterator[str]:
     """Yield a line for each of the first devices, in columns, and how many more there are."""
     shown = devices[:NAMED]
     rows = [(each.name, _state(each), _duration(each, now), _remark(each, now)) for each in shown]
-    name, state, since = (max((len(row[column]) for row in rows), default=0) for column in range(3))
+    if not rows:
+        return
+    name, state, since = (max(len(row[column]) for row in rows) for column in range(3))
     for row in rows:
         yield f"  {row[0]:<{name}}  {row[1]:<{state}}  {row[2]:<{since}}  {row[3]}".rstrip()
     if more := len(devices) - len(shown):
@@ -182,9 +187,9 @@ def _duration(device: Device, now: datetime) -> str:
 
 
 def _remark(device: Device, now: datetime) -> str:
-    words = ""
+    words = []
     if device.is_late(now):
-        words = f"late (at most {device.max_days:g} days)"
+        words.append(f"late (at most {device.max_days:g} days)")
     elif device.outlook not in (Outlook.ON_ITS_WAY, Outlook.NOT_LISTED):
-        words = str(device.outlook)
-    return "; ".join(filter(None, (words, device.delivery)))
+        words.append(str(device.outlook))
+    return "; ".join(filter(None, (*words, device.delivery)))

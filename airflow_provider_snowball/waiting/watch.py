@@ -58,8 +58,8 @@ class WatchConfig:
     """
 
     of: WaitConfig
-    each: bool = True
-    also: frozenset[EventKind] = frozenset()
+    each: bool
+    also: frozenset[EventKind]
 
     @classmethod
     def read(cls, arguments: Mapping[str, Any]) -> WatchConfig:
@@ -73,10 +73,9 @@ class WatchConfig:
             raise ArgumentError(f'fire must be "each" or "all"; got {fire!r}')
         if unknown := [each for each in also if each not in ALSO]:
             raise ArgumentError(f"also takes {', '.join(ALSO)}; got {', '.join(map(repr, unknown))}")
+        # None is what a trigger's argument is that nobody gave.
         given = {
-            name: value
-            for name, value in arguments.items()
-            if name not in ("fire", "also") and not (name in ("cluster_id", "job_ids") and value is None)
+            name: value for name, value in arguments.items() if value is not None or name != "cluster_id"
         }
         of = WaitConfig.read(given | {"ignore_cancelled": True} if _may_ignore(given) else given)
         if EventKind.LATE in also and not of.max_days_in_state:

@@ -125,7 +125,10 @@ class TestWhatIsAChange:
         ]
         assert told.tell(5, *ONE_MOVED) == ["tray 1: New -> Pending"]
         assert told.tell(6, *NEW) == ["tray 1: Pending -> New"]
-        assert told.tell(8, *NEW) == ["tray 1 is late in New"]
+        step = told.poll(8, NEW)
+        assert step.news is not None
+        [change] = step.news.changes
+        assert (change.kind, change.remark, change.id) == ("late", "late", "JID1/4/New-New/late")
 
     def test_one_that_arrived_is_reached_once(self) -> None:
         told = Told()
@@ -200,12 +203,40 @@ class TestAtLeastOnce:
         told.in_another_process()
         assert told.tell(1, *NEW) == ["tray 1 is listed: New", "tray 2 is listed: New"]
 
+    def test_what_was_found_first_was_found_though_nobody_was_told(self) -> None:
+        told = Told()
+        told.poll(0, NEW)
+        assert told.tell(1, *ONE_MOVED) == ["tray 1: New -> Pending"]
+
+    def test_of_one_that_is_not_listed_nothing_is_told_but_that(self) -> None:
+        asked = [f"JID{number:08}-0000-0000-0000-000000000000" for number in (1, 2)]
+        step = Told(job_ids=asked, min_jobs=1).poll(0, [job(0, "New", JobId=asked[0])])
+        assert step.news is not None
+        assert step.news.devices[1] == {
+            "job_id": asked[1],
+            "name": asked[1],
+            "state": None,
+            "since": None,
+            "outlook": "not listed yet",
+            "late": False,
+            "delivery": "",
+            "job_type": None,
+        }
+
+    def test_all_devices_go_with_each_change(self) -> None:
+        told = Told()
+        told.tell(0, *NEW)
+        step = told.poll(1, ONE_MOVED)
+        assert step.news is not None
+        assert [each["state"] for each in step.news.devices] == ["Pending", "New"]
+
 
 class TestTogether:
     def test_changes_of_a_while_are_told_once(self) -> None:
         told = Told(change_interval=DAY)
         told.tell(0, *NEW)
-        assert told.tell(0.5, *ONE_MOVED) == []
+        for day in (0, 0.5):
+            assert told.tell(day, *ONE_MOVED) == []
         assert told.tell(0.9, job(1, "Pending"), job(2, "Pending")) == []
         assert told.tell(1, job(1, "PreparingShipment"), job(2, "Pending")) == [
             "tray 1: New -> PreparingShipment",

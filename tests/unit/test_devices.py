@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,6 +121,21 @@ class TestTable:
         log = Log(max_days_in_state={"InTransitToCustomer": 10})
         log.poll(0, ONE_MOVED)
         assert log.poll(day, [ONE_MOVED[0], job(2, "Pending")])[1].endswith(end)
+
+    @pytest.mark.parametrize(("seconds", "end"), [(59, "+00:00"), (60, ", for 1 minute")])
+    def test_one_that_has_just_come_has_been_there_for_no_time(self, seconds: int, end: str) -> None:
+        log = Log()
+        log.poll(0, ALL_NEW)
+        assert log.poll(seconds / 86400, [ALL_NEW[0], job(2, "Pending")])[1].endswith(end)
+
+    def test_times_are_in_utc_wherever_that_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        try:
+            assert Log().poll(0, ALL_NEW)[1].endswith("since 2026-01-01 00:00+00:00")
+        finally:
+            monkeypatch.undo()
+            time.tzset()
 
     def test_none_is_late_that_is_not_waited_for(self) -> None:
         """An export has WithAWS past the target; an import that is waited for may be late in it."""
@@ -269,6 +285,13 @@ class TestDeliveries:
             log.poll(2, listing)
             assert log.described == []
 
+    def test_what_is_late_as_well(self) -> None:
+        log = self.log(max_days_in_state={"InTransitToCustomer": 1})
+        log.poll(0, ONE_MOVED)
+        assert log.poll(2, [ONE_MOVED[0], job(2, "Pending")])[1].endswith(
+            "  late (at most 1 days); to the customer: InTransit, tracking number 1Z9"
+        )
+
     def test_of_20_at_most(self) -> None:
         log = self.log()
         log.poll(0, [job(number, "InTransitToCustomer") for number in range(25)])
@@ -367,6 +390,7 @@ class TestQuietDays:
         )
         assert log.moved().poll(1.5, ALL_NEW) == []
         assert len(log.moved().poll(1.5, ONE_MOVED)) == 3
+        assert log.moved().poll(2, ALL_NEW)[0].startswith("no change for 2 days, ")
 
     def test_in_another_process_that_gets_no_listing_there_are_no_counts(self) -> None:
         log = Log()

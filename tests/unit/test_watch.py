@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -99,6 +100,14 @@ class TestEach:
         }
         assert json.loads(json.dumps(event)) == event
 
+    def test_when_each_was_told_is_kept(self) -> None:
+        watch = Watch(config())
+        events = judge(watch, ONE, START)
+        # As often as a watcher that goes on elsewhere cannot know better.
+        for day in range(2):
+            watch.mark_told(events, START + day * DAY)
+        assert again(watch).memory()["told"] == {"JID1/WithCustomer/reached": "2026-01-02T00:00:00+00:00"}
+
     def test_a_cancelled_device_holds_nobody_up(self) -> None:
         assert ids(judge(Watch(config()), [job(1, "Cancelled"), job(2, "WithCustomer")], START)) == [
             "JID2/WithCustomer/reached"
@@ -116,6 +125,11 @@ class TestAll:
         assert [each["job_id"] for each in event["devices"]] == ["JID1", "JID2"]
         assert judge(watch, BOTH, START + DAY) == []
 
+    def test_of_jobs_the_event_has_all_their_ids(self) -> None:
+        listing = [job(number, "WithCustomer", JobId=each) for number, each in enumerate((ASKED, OTHER))]
+        [event] = judge(Watch(of_jobs(ASKED, OTHER, fire="all")), listing, START)
+        assert event["id"] == f"{ASKED}/{OTHER}/WithCustomer/all_reached"
+
 
 class TestAlso:
     def test_cancelled(self) -> None:
@@ -132,6 +146,14 @@ class TestAlso:
         assert event["id"] == f"{CLUSTER}/WithCustomer/ended"
         assert "all 2 jobs of cluster" in event["reason"]
         assert judge(again(watch), [job(1, "Cancelled"), job(2, "Cancelled")], START + DAY) == []
+
+    def test_nothing_has_ended_as_long_as_one_may_still_get_there(self) -> None:
+        """Of those that are to be cancelled, one is complete, which the others may yet not be."""
+        watch = Watch(config(target_state="Cancelled", also=["ended"]))
+        assert judge(watch, [job(1, "Complete"), job(2, "New")], START) == []
+        assert ids(judge(watch, [job(1, "Complete"), job(2, "Complete")], START)) == [
+            f"{CLUSTER}/Cancelled/ended"
+        ]
 
     @pytest.mark.parametrize(
         ("state", "ended"), [("Cancelled", True), ("Complete", True), ("Pending", False)]
@@ -177,6 +199,7 @@ class TestAlso:
             told.append(ids(events))
             watch.mark_told(events, START + day * DAY)
             watch = again(watch)
+            assert [each["state"] for each in watch.memory()["devices"]] == [state]
         assert told == [[], [], ["JID1/New/late"], [], ["JID1/Pending/late"], []]
 
 
@@ -195,6 +218,28 @@ class TestWhatAListingDoesNotShow:
         events = judge(watch, [MAIN, job(9, "New")], START, ask=lambda _: {"job": MAIN, "parts": parts})
         assert ids(events) == ["JID2/WithCustomer/reached"]
 
+    def test_parts_count_beside_jobs_that_are_not_listed(self) -> None:
+        def ask(call: Call) -> Any:
+            if call == DescribeJob(ASKED):
+                return {"job": MAIN, "parts": [job(2, "WithCustomer", JobType="EXPORT")]}
+            assert call == DescribeJob(OTHER)
+            return {"job": job(3, "WithCustomer", JobId=OTHER), "parts": []}
+
+        events = judge(Watch(of_jobs(ASKED, OTHER)), [MAIN], START, ask=ask)
+        assert sorted(ids(events)) == [f"{OTHER}/WithCustomer/reached", "JID2/WithCustomer/reached"]
+
+    def test_parts_alone_are_waited_for_where_nothing_is_lacking(self) -> None:
+        """Of two parts one has arrived: asked again for a job that is lacking, the main job would be."""
+        calls = []
+
+        def ask(call: Call) -> Any:
+            calls.append(call)
+            return {"job": MAIN, "parts": [job(2, "WithCustomer", JobType="EXPORT")]}
+
+        [event] = judge(Watch(of_jobs(ASKED, fire="all")), [MAIN], START, ask=ask)
+        assert [each["job_id"] for each in event["devices"]] == ["JID2"]
+        assert calls == [DescribeJob(ASKED)]
+
     def test_a_job_that_is_not_listed_is_looked_for(self) -> None:
         def ask(call: Call) -> Any:
             assert call == DescribeJob(ASKED)
@@ -212,8 +257,18 @@ class TestWhatAListingDoesNotShow:
                 watch, [job(2, "WithCustomer", JobId=OTHER)], START + timedelta(hours=hours), ask=ask
             )
             assert ids(events) == ([] if hours else [f"{OTHER}/WithCustomer/reached"])
-            said = [line.text for line in watch.take_lines()]
-            assert said == ([] if hours else [f"Job {ASKED} does not exist: no such job"])
+            said = [(line.text, line.level) for line in watch.take_lines()]
+            expected = (f"Job {ASKED} does not exist: no such job", logging.WARNING)
+            assert said == ([] if hours else [expected])
+
+    def test_what_may_not_be_looked_at_is_said(self) -> None:
+        def ask(_: Call) -> Any:
+            raise RequestError(ErrorKind.DENIED, "not yours")
+
+        watch = Watch(of_jobs(ASKED))
+        assert judge(watch, [], START, ask=ask) == []
+        [line] = watch.take_lines()
+        assert line.text.startswith(f"Job {ASKED} is not listed and cannot be described")
 
     def test_what_cannot_be_known_now_is_said_once(self) -> None:
         error = RequestError(ErrorKind.TRANSIENT, "slow down")
@@ -227,19 +282,37 @@ class TestWhatAListingDoesNotShow:
             with pytest.raises(RequestError):
                 judge(watch, [MAIN], START + day * DAY, ask=ask)
             watch.note_failure(error)
-            said += [line.text for line in watch.take_lines()]
-        assert said == [f"Cannot list job {ASKED}, will poll again: slow down"]
+            said += [(line.text, line.level) for line in watch.take_lines()]
+        assert said == [(f"Cannot list job {ASKED}, will poll again: slow down", logging.WARNING)]
         judge(watch, [MAIN], START, ask=lambda _: {"job": MAIN, "parts": []})
         watch.note_failure(error)
-        assert [line.text for line in watch.take_lines()] == said
+        assert [(line.text, line.level) for line in watch.take_lines()] == said
+
+    def test_a_poll_that_fails_shows_nothing_to_keep(self) -> None:
+        error = RequestError(ErrorKind.TRANSIENT, "slow down")
+
+        def ask(_: Call) -> Any:
+            raise error
+
+        watch = Watch(of_jobs(ASKED))
+        assert watch.has_moved is False
+        judge(watch, [job(1, "New", JobId=ASKED)], START)
+        assert watch.has_moved is True
+        with pytest.raises(RequestError):
+            judge(watch, [MAIN], START, ask=ask)
+        assert watch.has_moved is False
+        judge(watch, [job(1, "Pending", JobId=ASKED)], START)
+        assert watch.has_moved is True
+        watch.note_failure(error)
+        assert watch.has_moved is False
 
 
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"fire": "some"}, 'fire must be "each" or "all"'),
-        ({"also": ["lost"]}, "also takes cancelled, late, ended; got 'lost'"),
-        ({"also": ["late"]}, "late devices are those of max_days_in_state"),
+        ({"fire": "some"}, 'fire must be "each" or "all"; got \'some\'$'),
+        ({"also": ["lost", "found"]}, "^also takes cancelled, late, ended; got 'lost', 'found'$"),
+        ({"also": ["late"]}, "^late devices are those of max_days_in_state, which is not given$"),
         ({"cluster_id": None}, "job_ids must name"),
         ({"target_state": "There"}, "target_state must be one of"),
     ],
@@ -247,3 +320,51 @@ class TestWhatAListingDoesNotShow:
 def test_bad_arguments(asked: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         config(**asked)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"fire": "all", "min_jobs": 5, "poke_interval": 60.0},
+        {"also": ["late", "cancelled"], "max_days_in_state": {"New": 2}},
+        {"job_ids": [f"JID{number:08}-0000-0000-0000-000000000000" for number in (1, 2)]},
+        {"target_state": "Cancelled"},
+    ],
+)
+def test_what_is_stored_of_a_watcher_makes_an_equal_one(asked: dict[str, Any]) -> None:
+    stored = json.loads(json.dumps(config(**asked).arguments()))
+    assert WatchConfig.read(stored) == config(**asked)
+
+
+def test_the_form_of_what_is_stored() -> None:
+    assert config(also=["late", "cancelled"], max_days_in_state={"New": 2}).arguments() == {
+        "cluster_id": CLUSTER,
+        "job_ids": None,
+        "target_state": "WithCustomer",
+        "min_jobs": 1,
+        "max_days_in_state": {"New": 2.0},
+        "poke_interval": 900.0,
+        "fire": "each",
+        "also": ["cancelled", "late"],
+    }
+    assert of_jobs(ASKED, fire="all").arguments() == {
+        "cluster_id": None,
+        "job_ids": [ASKED],
+        "target_state": "WithCustomer",
+        "min_jobs": 1,
+        "max_days_in_state": None,
+        "poke_interval": 900.0,
+        "fire": "all",
+        "also": [],
+    }
+
+
+def test_without_a_memory_there_is_one_event_for_all() -> None:
+    config(fire="all").check_memory()
+    with pytest.raises(ValueError, match="needs a place") as caught:
+        config().check_memory()
+    assert str(caught.value) == (
+        'fire="each" needs a place to remember what was fired, which asset watchers have from Airflow 3.3 '
+        'on: before, a triggerer that starts would fire for all devices again; use fire="all"'
+    )
