@@ -1,6 +1,8 @@
 """
 Transitions of jobs are announced as they happen: logged, and published to the topics that jobs name.
 
+An import that completes brings its objects.
+
 States follow from the clock, whether anybody looks or not. So somebody has to look: each request
 does, each jump of the clock, and a thread while a server runs or a job names a topic.
 """
@@ -13,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
+from .imported_objects import bring
 from .jobs import Transition
 from .notifications import notify
 from .store import Store
@@ -35,7 +38,7 @@ class Announcer:
     def __init__(self, stores: Callable[[], Sequence[Store]]) -> None:
         self._stores = stores
         self._lock = threading.Lock()
-        self._waiting: deque[Transition] = deque()
+        self._waiting: deque[tuple[Store, Transition]] = deque()
         self._announcing = False
         self._watchers = 0
         self._thread: threading.Thread | None = None
@@ -49,8 +52,8 @@ class Announcer:
         """
         with self._lock:
             stores = self._stores()
-            transitions = [transition for store in stores for transition in store.take_transitions()]
-            self._waiting.extend(sorted(transitions, key=lambda each: (each.at, each.job.order)))
+            found = [(store, transition) for store in stores for transition in store.take_transitions()]
+            self._waiting.extend(sorted(found, key=lambda each: (each[1].at, each[1].job.order)))
             self._keep_watch(stores)
             if self._announcing or not self._waiting:
                 return
@@ -61,8 +64,8 @@ class Announcer:
                     if not self._waiting:
                         self._announcing = False
                         return
-                    transition = self._waiting.popleft()
-                _announce(transition)
+                    store, transition = self._waiting.popleft()
+                _announce(store, transition)
         except BaseException:
             with self._lock:
                 self._announcing = False
@@ -101,7 +104,7 @@ class Announcer:
                 log.exception("Cannot announce what happened to the jobs; going on")
 
 
-def _announce(transition: Transition) -> None:
+def _announce(store: Store, transition: Transition) -> None:
     if transition.previous is not None:
         cluster_id = transition.job.cluster_id
         log.info(
@@ -112,4 +115,6 @@ def _announce(transition: Transition) -> None:
             transition.state,
             (transition.at - transition.job.created_at) / 86400,
         )
+    # Whoever is told that it is complete finds the objects.
+    bring(transition, store.account_id, store.region_name)
     notify(transition)

@@ -17,6 +17,8 @@ _ADDRESS = {
     "PostalCode": "98101",
     "PhoneNumber": "555-0100",
 }
+#: What an example import imports into.
+_BUCKET = "example-bucket"
 #: Nodes of an example cluster.
 _NODES = 5
 
@@ -29,8 +31,10 @@ def order(backend: SnowballBackend, *, clusters: int = 0, imports: int = 0, expo
     details: dict[str, Any] = {
         "AddressId": address_id,
         "ShippingOption": "SECOND_DAY",
-        "Resources": {"S3Resources": [{"BucketArn": f"arn:{backend.partition}:s3:::example-bucket"}]},
+        "Resources": {"S3Resources": [{"BucketArn": f"arn:{backend.partition}:s3:::{_BUCKET}"}]},
     }
+    if imports:
+        _create_bucket(backend)
     lines = []
     for number in range(1, clusters + 1):
         name = f"example-cluster-{number}"
@@ -48,3 +52,12 @@ def order(backend: SnowballBackend, *, clusters: int = 0, imports: int = 0, expo
             job_id = backend.create_job(job_type=job_type, description=name, details=dict(details))
             lines.append(f"{job_id} {name}")
     return lines
+
+
+def _create_bucket(backend: SnowballBackend) -> None:
+    # S3 is wanted by those who import only.
+    from moto.s3.models import s3_backends
+
+    s3 = s3_backends[backend.account_id][backend.partition]
+    if _BUCKET not in s3.buckets:
+        s3.create_bucket(_BUCKET, backend.region_name)
