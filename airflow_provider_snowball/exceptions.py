@@ -6,12 +6,13 @@ What the hook, the sensors and the operators raise, beside botocore's own except
     SnowballError
     ├── SnowballTargetUnreachableError   jobs ended short of the target            final
     ├── SnowballJobsOverdueError         jobs are late, and on_overdue is "fail"   final
+    ├── SnowballVerificationError        what was imported is not what it should be final
     ├── SnowballPermanentError           asking again gets the same answer         final
     ├── SnowballOutageError              no listing for too long                   retried
     ├── SnowballTriggerError             the triggerer gave no verdict             retried
     ├── SnowballAnswerError              an answer of AWS is not whole             retried
     ├── SnowballConnectionError          an Airflow connection cannot be used      retried
-    └── SnowballFileError                a job's log or report cannot be read      retried
+    └── SnowballFileError                a log, report or manifest cannot be read  retried
 
 Final ones are also AirflowFailException: the task fails whatever its ``retries``. Retried ones fail a
 try, and Airflow's ``retries`` apply.
@@ -31,6 +32,7 @@ __all__ = [
     "SnowballPermanentError",
     "SnowballTargetUnreachableError",
     "SnowballTriggerError",
+    "SnowballVerificationError",
 ]
 
 
@@ -51,6 +53,14 @@ class SnowballJobsOverdueError(SnowballError, AirflowFailException):
     Jobs have been in a state for longer than ``max_days_in_state``, and ``on_overdue`` is "fail".
 
     ``retries`` do not apply.
+    """
+
+
+class SnowballVerificationError(SnowballError, AirflowFailException):
+    """
+    What was imported is not what it should be, or cannot be told to be: the source has to stay.
+
+    The message has the counts, and the first objects that differ. ``retries`` do not apply.
     """
 
 
@@ -87,4 +97,4 @@ class SnowballConnectionError(SnowballError):
 
 
 class SnowballFileError(SnowballError):
-    """A job's report or log is not there, or could not be read to its end. ``retries`` apply."""
+    """A job's report or log, or a manifest, is not there, or cannot be read to its end. ``retries`` apply."""

@@ -8,10 +8,10 @@ logs no addresses (urllib3 and httpx do), and stands in no message and no except
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import (
@@ -27,9 +27,11 @@ from urllib.request import (
 
 from airflow_provider_snowball.exceptions import SnowballFileError
 from airflow_provider_snowball.hooks.redaction import bounded, redacted
+from airflow_provider_snowball.verification.records import UnreadableError
 
-__all__ = ["lines_of", "open_link"]
+__all__ = ["lines_of", "open_link", "text_of", "understood"]
 
+T = TypeVar("T")
 #: Seconds without any byte after which the transfer has failed.
 _TIMEOUT = 60.0
 #: Bytes of a line of a log, its end included; a key has at most 1,024.
@@ -101,9 +103,14 @@ def _shown(words: object, link: str) -> str:
     return bounded(redacted(text.replace(query, "***") if query else text))
 
 
-def lines_of(response: HTTPResponse, what: str) -> Iterator[str]:
+def text_of(line: bytes) -> str:
+    """Return a line for people to read, without its end."""
+    return line.decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def lines_of(response: HTTPResponse, what: str) -> Iterator[bytes]:
     """
-    Yield the lines of an answer, without their ends, as they come.
+    Yield the lines of an answer as they come.
 
     :raises SnowballFileError: if the answer breaks off, so that a part is never taken for the whole.
     """
@@ -115,7 +122,7 @@ def lines_of(response: HTTPResponse, what: str) -> Iterator[str]:
                 read += len(line)
                 if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
                     raise SnowballFileError(f"{_capital(what)} has a line of more than {_LONGEST_LINE} bytes")
-                yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+                yield line
         except (OSError, HTTPException) as error:
             raise SnowballFileError(
                 f"{_capital(what)} broke off: {type(error).__name__}: {bounded(redacted(str(error)))}"
@@ -123,6 +130,18 @@ def lines_of(response: HTTPResponse, what: str) -> Iterator[str]:
     # The standard library takes an early end for the end when it reads by lines.
     if expected is not None and read < expected:
         raise SnowballFileError(f"{_capital(what)} broke off after {read} of {expected} bytes")
+
+
+def understood(entries: Iterable[T]) -> Iterator[T]:
+    """
+    Yield what a file says.
+
+    :raises SnowballFileError: if the file is not understood.
+    """
+    try:
+        yield from entries
+    except UnreadableError as error:
+        raise SnowballFileError(bounded(redacted(str(error)))) from None
 
 
 def _capital(text: str) -> str:

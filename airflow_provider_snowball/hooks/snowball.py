@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -40,11 +41,14 @@ from airflow_provider_snowball.hooks.connection_settings import (
 )
 from airflow_provider_snowball.hooks.connection_test import ask_for_a_cluster
 from airflow_provider_snowball.hooks.errors import classify
-from airflow_provider_snowball.hooks.job_files import lines_of, open_link
+from airflow_provider_snowball.hooks.job_files import lines_of, open_link, text_of, understood
 from airflow_provider_snowball.hooks.redaction import redacted
 from airflow_provider_snowball.hooks.whole_answers import take_whole_answers_only, unreadable_as_broken
-from airflow_provider_snowball.lifecycle import JobListEntry
+from airflow_provider_snowball.lifecycle import ArgumentError, JobListEntry
 from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
+from airflow_provider_snowball.verification.job_log import key_decoder, read_log
+from airflow_provider_snowball.verification.records import Claim, Source
+from airflow_provider_snowball.verification.tables import decoded
 from airflow_provider_snowball.waiting.calls import (
     Call,
     DescribeCluster,
@@ -286,6 +290,16 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         events.register("after-call.snowball", look)
 
+    def s3_client(self) -> Any:
+        """
+        Return a client of S3, by the same connection and with the same settings.
+
+        :raises SnowballConnectionError: if the connection cannot be found, or is none for AWS.
+        """
+        of_s3 = copy.copy(self)
+        of_s3.client_type = "s3"
+        return of_s3.get_client_type()
+
     def close(self) -> None:
         """Close the client's connections to AWS."""
         self.conn.close()
@@ -375,8 +389,40 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: https://docs.aws.amazon.com/snowball/latest/api-reference/API_JobLogs.html
         """
+        return map(text_of, self._log_lines(job_id, which))
+
+    def read_job_log(
+        self,
+        job_id: str,
+        which: Literal["success", "failure"],
+        *,
+        bucket: str | None = None,
+        key_encoding: Literal["none", "url"] = "none",
+    ) -> Iterator[Claim]:
+        """
+        Return what a job's log says of each object, as it comes: bucket, key, size in bytes, error.
+
+        AWS documents no columns; they are found by their names in the first line, and others are passed over.
+
+        :param bucket: whose objects they are, if the log does not say.
+        :param key_encoding: ``url`` if the keys in the log are percent-encoded.
+        :raises ValueError: before any request, if an argument has the wrong form.
+        :raises SnowballFileError: if the job has no such log, it cannot be read to its end, or it cannot be
+            told which object a line is about.
+
+        .. seealso:: https://docs.aws.amazon.com/snowball/latest/api-reference/API_JobLogs.html
+        """
+        decode = key_decoder(key_encoding)
+        lines = self._log_lines(job_id, which)
+        what = f"{which.capitalize()} log of job {job_id}"
+        source = Source.SUCCESS_LOG if which == "success" else Source.FAILURE_LOG
+        return understood(
+            read_log(decoded(lines, what), source, what, job_id=job_id, bucket=bucket, decode=decode)
+        )
+
+    def _log_lines(self, job_id: str, which: Literal["success", "failure"]) -> Iterator[bytes]:
         if which not in _LOGS:
-            raise ValueError(f"which must be one of {', '.join(_LOGS)}; got {which!r}")
+            raise ArgumentError(f"which must be one of {', '.join(_LOGS)}; got {which!r}")
         what = f"the {which} log of job {job_id}"
         return lines_of(self._open(job_id, _LOGS[which], what), what)
 

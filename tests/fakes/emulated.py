@@ -8,11 +8,24 @@ from urllib.request import Request, urlopen
 
 import boto3
 
-__all__ = ["KEY", "REGION", "add_device", "client_of", "jobs_at", "order_cluster", "order_import", "steer"]
+__all__ = [
+    "BUCKET",
+    "KEY",
+    "REGION",
+    "add_device",
+    "client_of",
+    "create_bucket",
+    "jobs_at",
+    "order_cluster",
+    "order_import",
+    "steer",
+]
 
 #: What the emulator lets in: anything, as long as the requests are signed.
 KEY = {"aws_access_key_id": "demo-key", "aws_secret_access_key": "demo-secret"}
 REGION = "us-east-1"
+#: What :func:`order_import` imports into.
+BUCKET = "archive"
 
 
 _ADDRESS = {
@@ -82,7 +95,7 @@ def order_cluster(client: Any, devices: int = 5) -> str:
     )
 
 
-def order_import(client: Any) -> str:
+def order_import(client: Any, bucket: str = BUCKET) -> str:
     """Order an import into a bucket, and return the job's id."""
     return str(
         client.create_job(
@@ -90,10 +103,18 @@ def order_import(client: Any) -> str:
             SnowballType="EDGE",
             ShippingOption="NEXT_DAY",
             AddressId=_address(client),
-            Resources={"S3Resources": [{"BucketArn": "arn:aws:s3:::archive"}]},
+            Resources={"S3Resources": [{"BucketArn": f"arn:aws:s3:::{bucket}"}]},
             RoleARN="arn:aws:iam::123456789012:role/snowball",
         )["JobId"]
     )
+
+
+def create_bucket(endpoint_url: str, name: str = BUCKET) -> Any:
+    """Create a bucket in the S3 of a local Snowball, that of :func:`order_import`; return a client of S3."""
+    session = boto3.Session(KEY["aws_access_key_id"], KEY["aws_secret_access_key"], region_name=REGION)
+    s3 = session.client("s3", endpoint_url=endpoint_url)
+    s3.create_bucket(Bucket=name)
+    return s3
 
 
 def _address(client: Any) -> str:

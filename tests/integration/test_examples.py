@@ -16,7 +16,7 @@ from airflow import __version__ as airflow_version
 from packaging.version import Version
 
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.fakes.emulated import client_of, order_cluster, order_import, steer
+from tests.fakes.emulated import client_of, create_bucket, order_cluster, order_import, steer
 from tests.fakes.fleet_server import connection
 from tests.integration.airflow_runner import Run, run_dag
 
@@ -33,8 +33,9 @@ RunExample = Callable[..., Run]
 def run_example(airflow_home: Path) -> RunExample:
     """Return what runs an example with these params."""
 
-    def run(name: str, **params: Any) -> Run:
-        return run_dag(airflow_home, EXAMPLES / f"example_snowball_{name}.py", params)
+    def run(name: str, *, mark_success: str | None = None, **params: Any) -> Run:
+        source = EXAMPLES / f"example_snowball_{name}.py"
+        return run_dag(airflow_home, source, params, mark_success=mark_success)
 
     return run
 
@@ -56,6 +57,11 @@ def ordered(snowball: SnowballServer, devices: int, **where: Any) -> tuple[str, 
     for job_id in jobs:
         steer(snowball.endpoint_url, job_id, hold="WithCustomer")
     return cluster_id, jobs
+
+
+def asks_people() -> bool:
+    """Tell whether this Airflow has an operator that asks a person."""
+    return Version(airflow_version) >= Version("3.1")
 
 
 def ids(run: Run, task_id: str, map_index: int = -1) -> list[str]:
@@ -130,14 +136,35 @@ class TestMigration:
     @pytest.fixture
     def imports(self, snowball: SnowballServer) -> list[str]:
         client = client_of(snowball.endpoint_url)
+        create_bucket(snowball.endpoint_url)
         return [order_import(client) for _ in range(2)]
 
-    def test_everything_arrived(self, imports: list[str], run_example: RunExample) -> None:
-        run = run_example("migration", job_ids=imports)
+    def test_everything_arrived(
+        self, snowball: SnowballServer, imports: list[str], run_example: RunExample, tmp_path: Path
+    ) -> None:
+        sizes = {f"tray/{number}": number for number in range(3)}
+        for number, job_id in enumerate(imports):
+            steer(snowball.endpoint_url, job_id, objects={f"{number}/{key}": sizes[key] for key in sizes})
+        manifest = tmp_path / "manifest.csv"
+        rows = [f"{number}/{key},{size}" for number in range(2) for key, size in sizes.items()]
+        manifest.write_text("\n".join(["key,size", *rows, ""]))
+        # Nobody is there to approve.
+        run = run_example("migration", mark_success="approve", job_ids=imports, manifest=str(manifest))
         assert run.state == "success"
         assert sorted(ids(run, "wait_for_imports")) == sorted(imports)
-        assert run.states["list_failed_objects", -1] == "skipped"
-        assert run.xcoms["source_may_be_deleted", -1] == "the source may be deleted"
+        assert run.states["list_what_differs", -1] == "skipped"
+        assert (run.xcoms["verify", -1]["alike"], run.xcoms["verify", -1]["bytes"]) == (6, 6)
+        if asks_people():
+            assert run.states["approve", -1] == "success"
+            assert run.xcoms["source_may_be_deleted", -1] == "the source may be deleted"
+
+    def test_without_a_manifest_the_logs_say_what_should_be_there(
+        self, imports: list[str], run_example: RunExample
+    ) -> None:
+        run = run_example("migration", mark_success="approve", job_ids=imports)
+        # Both have the same keys, with sizes of their own.
+        assert run.state == "failed"
+        assert run.xcoms["list_what_differs", -1][0]["kind"] == "wrong_size"
 
     @pytest.mark.xfail(
         Version("3.0") <= Version(airflow_version) < Version("3.1"),
@@ -152,6 +179,7 @@ class TestMigration:
         airflow_home: Path,
         capfd: pytest.CaptureFixture[str],
     ) -> None:
+        steer(snowball.endpoint_url, imports[0], objects={"0.jpg": 1})
         steer(
             snowball.endpoint_url,
             imports[1],
@@ -159,9 +187,13 @@ class TestMigration:
             failed_objects={"b.jpg": "gone"},
         )
         run = run_example("migration", job_ids=imports)
-        assert run.state == "success"
-        assert [line.split(",")[1] for line in run.xcoms["list_failed_objects", -1]] == ["b.jpg"]
-        assert run.states["verify", -1] == run.states["source_may_be_deleted", -1] == "skipped"
+        assert run.state == "failed"
+        assert [(each["kind"], each["key"]) for each in run.xcoms["list_what_differs", -1]] == [
+            ("failed", "b.jpg")
+        ]
+        assert run.states["verify", -1] == "failed"
+        if asks_people():
+            assert run.states["approve", -1] == run.states["source_may_be_deleted", -1] == "upstream_failed"
         # No link to a log is kept anywhere: not in XComs, rendered templates, the tasks' logs or output.
         logs = "".join(file.read_text() for file in (airflow_home / "logs").rglob("*.log"))
         for kept in (repr(run), logs, *capfd.readouterr()):
@@ -174,7 +206,13 @@ class TestMigration:
         run = run_example("migration", job_ids=imports)
         assert run.state == "failed"
         assert run.states["wait_for_imports", -1] == "failed"
-        assert run.states["source_may_be_deleted", -1] == "upstream_failed"
+        assert run.states["verify", -1] == "upstream_failed"
+        assert run.xcoms["list_what_differs", -1] == []
+
+    def test_prefix_by_prefix(self, imports: list[str], run_example: RunExample) -> None:
+        run = run_example("verify_by_prefix", job_ids=imports[:1])
+        assert run.state == "success"
+        assert [run.xcoms["verify", index]["alike"] for index in range(2)] == [99, 1]
 
 
 class TestPerDevice:

@@ -19,6 +19,7 @@ import signal
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,10 +115,17 @@ def order_for_examples(endpoint_url: str, dags: Path, seconds_a_day: float) -> N
             continue
         text = _CLUSTER.sub(lambda _: order_cluster(endpoint_url)[0], example.read_text())
         text = _CLUSTER_ABROAD.sub(lambda _: order_cluster(endpoint_url, _ABROAD)[0], text)
-        text = _IMPORT.sub(lambda _: order_import(client_of(endpoint_url)), text)
+        text = _IMPORT.sub(lambda _: order_import_into_its_own_bucket(endpoint_url), text)
         text = _LIMIT.sub(f'{{"InTransitToCustomer": {_DAYS * seconds_a_day / 86400:.6f}}}', text)
         text = _TOGETHER.sub(f"timedelta(seconds={seconds_a_day:g})", text)
         (dags / example.name).write_text(text)
+
+
+def order_import_into_its_own_bucket(endpoint_url: str) -> str:
+    """Order an import whose objects are alone where they arrive, and return the job's id."""
+    bucket = f"archive-{uuid.uuid4()}"
+    emulated.create_bucket(endpoint_url, bucket)
+    return order_import(client_of(endpoint_url), bucket)
 
 
 def begins_dags() -> bool:

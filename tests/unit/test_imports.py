@@ -315,12 +315,16 @@ OURS = {
     f"{PACKAGE}.links.snowball",
     f"{PACKAGE}.operators",
     f"{PACKAGE}.operators.snowball",
+    f"{PACKAGE}.operators.verify_import",
     f"{PACKAGE}.sensors",
     f"{PACKAGE}.sensors.base",
     f"{PACKAGE}.sensors.snowball",
     f"{PACKAGE}.sensors.telling",
     f"{PACKAGE}.sensors.trigger_rendering",
     f"{PACKAGE}.validate",
+    f"{PACKAGE}.verification",
+    f"{PACKAGE}.verification.records",
+    f"{PACKAGE}.verification.request",
     f"{PACKAGE}.waiting",
     f"{PACKAGE}.waiting.calls",
     f"{PACKAGE}.waiting.changes",
@@ -344,6 +348,7 @@ AIRFLOWS = (
 )
 IMPORT_OURS = """
 from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
+from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 """
 MAKE_A_DAG_OF_AIRFLOWS = """
@@ -356,6 +361,7 @@ with DAG(dag_id="ours", schedule=None, start_date=datetime(2026, 1, 1)):
     cluster = "CID123e4567-e89b-12d3-a456-426655440000"
     wait = ClusterJobsSensor(task_id="wait", cluster_id=cluster, target_state="WithCustomer", deferrable=True)
     wait >> ListClusterJobsOperator(task_id="list", cluster_id=cluster, job_states=["WithCustomer"])
+    VerifyImportOperator(task_id="verify", job_ids="{{ params.job_ids }}", manifest="s3://bucket/manifest.csv")
 """
 
 

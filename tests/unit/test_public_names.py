@@ -38,6 +38,7 @@ MODULES = (
     "lifecycle",
     "links.snowball",
     "operators.snowball",
+    "operators.verify_import",
     "sensors.snowball",
     "triggers.snowball",
     "triggers.watching",

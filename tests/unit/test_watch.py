@@ -80,6 +80,8 @@ class TestEach:
         events = judge(watch, ONE, START)
         assert again(watch).pending == {"JID1/WithCustomer/reached": events[0]}
         assert judge(again(watch), ONE, START + DAY) == []
+        later = judge(watch, BOTH, START + DAY)
+        assert list(again(watch).pending.values()) == [*events, *later]
 
     def test_the_payload(self) -> None:
         [event] = judge(Watch(config()), ONE, START, {"region": "us-east-1"})

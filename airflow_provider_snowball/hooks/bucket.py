@@ -1,0 +1,176 @@
+"""What an import is compared with: the objects of a bucket, and files that lie in one."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, cast
+from urllib.parse import urlsplit
+
+from airflow_provider_snowball.exceptions import SnowballAnswerError, SnowballFileError
+from airflow_provider_snowball.verification.records import CHECKSUMS, Checksum, StoredObject
+
+__all__ = ["Bucket", "is_s3", "lines_of_file", "write_file"]
+
+#: HeadObject requests at a time.
+_HEADS = 16
+
+
+class Bucket:
+    """
+    Reads a bucket.
+
+    :param client: of S3.
+    :param request_payer: whether the requester pays, not the bucket's owner.
+    """
+
+    def __init__(self, client: Any, *, request_payer: bool = False) -> None:
+        self._client = client
+        self._more: Mapping[str, str] = {"RequestPayer": "requester"} if request_payer else {}
+
+    def objects(self, bucket: str, prefix: str = "") -> Iterator[StoredObject]:
+        """
+        Yield the current versions of the objects under a prefix, in the order of their keys' UTF-8 bytes.
+
+        :raises SnowballAnswerError: if a page is not whole, so that a part is never taken for the whole.
+        :raises botocore.exceptions.ClientError: as the API answers: no such bucket, access denied.
+
+        .. seealso:: :external+boto3:py:meth:`S3.Client.list_objects_v2`
+        """
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, **self._more
+        )
+        for page in _one_ahead(pages):
+            # An answer without a body is a page without members to botocore, and so the last one.
+            listed = page.get("Contents") or []
+            if "IsTruncated" not in page or page.get("KeyCount", len(listed)) != len(listed):
+                raise SnowballAnswerError(
+                    f"The listing of bucket {bucket} does not count, since a page of it is not whole"
+                )
+            for each in listed:
+                if not {"Key", "Size"} <= each.keys():
+                    raise SnowballAnswerError(
+                        f"The listing of bucket {bucket} does not count, since an object has no key or size"
+                    )
+                yield StoredObject(bucket, each["Key"], each["Size"], each.get("ETag", "").strip('"').lower())
+
+    def look(self, objects: Sequence[StoredObject]) -> list[StoredObject]:
+        """
+        Return objects with the checksums that S3 keeps of them, and as they are now.
+
+        .. seealso:: :external+boto3:py:meth:`S3.Client.head_object`
+        """
+        with ThreadPoolExecutor(_HEADS, thread_name_prefix="snowball-heads") as pool:
+            return list(pool.map(self._look, objects))
+
+    def _look(self, stored: StoredObject) -> StoredObject:
+        found = self._client.head_object(
+            Bucket=stored.bucket, Key=stored.key, ChecksumMode="ENABLED", **self._more
+        )
+        encrypted_by = found.get("ServerSideEncryption", "")
+        return StoredObject(
+            stored.bucket,
+            stored.key,
+            found["ContentLength"],
+            found.get("ETag", "").strip('"').lower(),
+            tuple(_checksums_of(found)),
+            encrypted_by.startswith("aws:kms") or "SSECustomerAlgorithm" in found,
+        )
+
+    def fetch(self, bucket: str, key: str) -> IO[bytes]:
+        """
+        Return an object's content as a file, which is gone once it is closed.
+
+        :raises botocore.exceptions.ClientError: as the API answers.
+
+        .. seealso:: :external+boto3:py:meth:`S3.Client.download_fileobj`
+        """
+        file = cast("IO[bytes]", TemporaryFile(prefix="snowball-manifest-"))  # noqa: SIM115 - the caller closes it
+        try:
+            self._client.download_fileobj(bucket, key, file, ExtraArgs=dict(self._more))
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file
+
+    def put(self, bucket: str, key: str, file: IO[bytes]) -> None:
+        """
+        Write an object.
+
+        .. seealso:: :external+boto3:py:meth:`S3.Client.upload_fileobj`
+        """
+        self._client.upload_fileobj(
+            file, bucket, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8", **self._more}
+        )
+
+
+def _one_ahead(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield pages; while one is looked at, the next is on its way."""
+    left = iter(pages)
+    with ThreadPoolExecutor(1, thread_name_prefix="snowball-listing") as pool:
+        ahead = pool.submit(next, left, None)
+        while (page := ahead.result()) is not None:
+            ahead = pool.submit(next, left, None)
+            yield page
+
+
+def _checksums_of(found: Mapping[str, Any]) -> Iterator[Checksum]:
+    # One of the parts' checksums is none of the object.
+    if found.get("ChecksumType") == "COMPOSITE":
+        return
+    for algorithm in CHECKSUMS:
+        text = found.get(f"Checksum{algorithm.upper()}", "")
+        if text and "-" not in text:
+            yield Checksum(algorithm, base64.b64decode(text).hex())
+
+
+def is_s3(place: str) -> bool:
+    """Tell whether a place is an object of S3."""
+    return place.casefold().startswith("s3://")
+
+
+def _parts_of(uri: str) -> tuple[str, str]:
+    bucket, _, key = uri.removeprefix(f"{urlsplit(uri).scheme}://").partition("/")
+    return bucket, key
+
+
+def lines_of_file(place: str, bucket: Bucket, what: str) -> Iterator[bytes]:
+    """
+    Yield the lines of a file, with their ends; of one that ends in ``.gz``, what is packed in it.
+
+    :param place: a path, or ``s3://bucket/key``.
+    :raises SnowballFileError: if it cannot be read to its end.
+    :raises botocore.exceptions.ClientError: as S3 answers.
+    """
+    try:
+        with bucket.fetch(*_parts_of(place)) if is_s3(place) else Path(place).open("rb") as file:
+            yield from gzip.GzipFile(fileobj=file) if place.casefold().endswith(".gz") else file
+    except (OSError, EOFError, zlib.error) as error:
+        raise SnowballFileError(f"Cannot read {what}: {type(error).__name__}: {error}") from None
+
+
+def write_file(place: str, bucket: Bucket, file: IO[bytes]) -> None:
+    """
+    Write a file to a path, or to ``s3://bucket/key``; it is there whole, or not at all.
+
+    :raises SnowballFileError: if it cannot be written.
+    :raises botocore.exceptions.ClientError: as S3 answers.
+    """
+    if is_s3(place):
+        bucket.put(*_parts_of(place), file)
+        return
+    target = Path(place)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        with part.open("wb") as out:
+            while block := file.read(1 << 20):
+                out.write(block)
+        part.replace(target)
+    except OSError as error:
+        raise SnowballFileError(f"Cannot write the report {place}: {type(error).__name__}: {error}") from None

@@ -1,0 +1,206 @@
+"""What a verification of imports was asked for, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_snowball.lifecycle import ArgumentError
+from airflow_provider_snowball.validate import check_flag, check_job_ids, is_literal
+from airflow_provider_snowball.verification.records import CHECKSUMS, ETAG
+
+__all__ = ["COLUMNS", "FORMATS", "KEY_ENCODINGS", "TOLERABLE", "VerificationRequest"]
+
+#: What a manifest may say of an object, by the names of its columns.
+COLUMNS = ("bucket", "key", "size", ETAG, *CHECKSUMS)
+#: How manifests may be written.
+FORMATS = ("csv", "jsonl")
+#: How keys may be written in a file.
+KEY_ENCODINGS = ("none", "url")
+#: The differences (:class:`.comparison.Kind`) that may be let pass: none of them is a hole.
+TOLERABLE = ("extra", "not_logged", "not_compared")
+
+
+def _texts(value: Any, name: str) -> tuple[str, ...]:
+    if (
+        isinstance(value, str)
+        or not isinstance(value, Sequence)
+        or not all(isinstance(e, str) for e in value)
+    ):
+        raise ArgumentError(f"{name} must be a list of texts; got the {type(value).__name__} {value!r}")
+    return tuple(value)
+
+
+def _check_jobs(value: Any, name: str) -> tuple[str, ...]:
+    job_ids = check_job_ids(value, name)
+    if job_ids is None:
+        raise ArgumentError(f"{name} must name the import jobs; got None")
+    return tuple(dict.fromkeys(job_ids))
+
+
+def _check_place(value: Any, name: str) -> str | None:
+    if value is None or (isinstance(value, str) and value.strip()):
+        if isinstance(value, str) and value.casefold().startswith("s3://"):
+            bucket, _, key = value[len("s3://") :].partition("/")
+            if not bucket or not key:
+                raise ArgumentError(f"{name} must have a bucket and a key, s3://bucket/key; got {value!r}")
+        return value
+    raise ArgumentError(f"{name} must be a path or s3://bucket/key; got {value!r}")
+
+
+def _check_prefixes(value: Any, name: str) -> tuple[str, ...]:
+    if value is None:
+        return ("",)
+    prefixes = _texts(value, name)
+    if not prefixes:
+        raise ArgumentError(f"{name} must name at least one prefix; leave it out (None) for whole buckets")
+    # One within another would be listed twice.
+    return tuple(
+        each
+        for each in sorted(set(prefixes), key=str.encode)
+        if not any(each != other and each.startswith(other) for other in prefixes)
+    )
+
+
+def _check_mapping(value: Any, name: str) -> tuple[tuple[str, str], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, Mapping) or not all(
+        isinstance(each, str) for pair in value.items() for each in pair
+    ):
+        raise ArgumentError(f"{name} must map beginnings of keys to others; got {value!r}")
+    return tuple(sorted(value.items(), key=lambda pair: -len(pair[0])))
+
+
+def _check_columns(value: Any, name: str) -> dict[str, str | None]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(title, str) for title in value):
+        raise ArgumentError(f"{name} must map names of columns to ours; got {value!r}")
+    for ours in value.values():
+        if ours is not None and ours not in COLUMNS:
+            raise ArgumentError(
+                f"{name} must map each column to one of {', '.join(COLUMNS)}, or to None; got {ours!r}"
+            )
+    return dict(value)
+
+
+def _check_tolerated(value: Any, name: str) -> frozenset[str]:
+    tolerated = _texts(value, name)
+    if unknown := [each for each in tolerated if each not in TOLERABLE]:
+        raise ArgumentError(f"{name} takes {', '.join(TOLERABLE)}; got {', '.join(map(repr, unknown))}")
+    return frozenset(map(str, tolerated))
+
+
+def _one_of(*names: str) -> Callable[[Any, str], str]:
+    def check(value: Any, name: str) -> str:
+        if value not in names:
+            raise ArgumentError(f"{name} must be one of {', '.join(names)}; got {value!r}")
+        return str(value)
+
+    return check
+
+
+def _check_format(value: Any, name: str) -> str | None:
+    return None if value is None else _one_of(*FORMATS)(value, name)
+
+
+_CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
+    "job_ids": _check_jobs,
+    "manifest": _check_place,
+    "manifest_format": _check_format,
+    "manifest_columns": _check_columns,
+    "manifest_key_encoding": _one_of(*KEY_ENCODINGS),
+    "log_key_encoding": _one_of(*KEY_ENCODINGS),
+    "key_mapping": _check_mapping,
+    "ignore_case": check_flag,
+    "prefixes": _check_prefixes,
+    "use_logs": check_flag,
+    "tolerate": _check_tolerated,
+    "report": _check_place,
+    "request_payer": check_flag,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerificationRequest:
+    """
+    What a verification was asked for; the names are those of the operator's parameters.
+
+    :param prefixes: in the order in which S3 lists them, none within another; one empty text for all.
+    :param key_mapping: pairs of beginnings of keys, the longest first.
+    """
+
+    job_ids: tuple[str, ...]
+    manifest: str | None
+    manifest_format: str | None
+    manifest_columns: Mapping[str, str | None]
+    manifest_key_encoding: str
+    log_key_encoding: str
+    key_mapping: tuple[tuple[str, str], ...]
+    ignore_case: bool
+    prefixes: tuple[str, ...]
+    use_logs: bool
+    tolerate: frozenset[str]
+    report: str | None
+    request_payer: bool
+
+    @classmethod
+    def read(cls, arguments: Mapping[str, Any]) -> VerificationRequest:
+        """
+        Return what the operator's arguments ask for.
+
+        :raises ValueError: if one of them, or their combination, makes no sense.
+        """
+        checked = {name: check(arguments[name], name) for name, check in _CHECKS.items()}
+        _check_together(checked)
+        return cls(**checked)
+
+    @staticmethod
+    def check_literals(arguments: Mapping[str, Any]) -> None:
+        """
+        Check what is known when a DAG is parsed.
+
+        :raises ValueError: as :meth:`read`.
+        """
+        known = {
+            name: check(arguments[name], name)
+            for name, check in _CHECKS.items()
+            if isinstance(arguments[name], Mapping) or is_literal(arguments[name])
+        }
+        _check_together(known)
+
+    @property
+    def form(self) -> str:
+        """The format of the manifest: as given, else by its name."""
+        return self.manifest_format or _format_of(self.manifest or "") or ""
+
+    def mapped(self, key: str) -> str:
+        """Return the key in S3 of a key of the manifest."""
+        for beginning, other in self.key_mapping:
+            if key.startswith(beginning):
+                return other + key[len(beginning) :]
+        return key
+
+    def is_asked_for(self, key: str) -> bool:
+        """Tell whether a key is among those that are compared."""
+        return key.startswith(self.prefixes)
+
+
+def _check_together(checked: Mapping[str, Any]) -> None:
+    if checked["use_logs"] is False and checked.get("manifest", "?") is None:
+        raise ArgumentError(
+            "There is nothing to compare the bucket with: give a manifest, or leave use_logs on"
+        )
+    manifest = checked.get("manifest")
+    if manifest and checked["manifest_format"] is None and _format_of(manifest) is None:
+        raise ArgumentError(
+            f"manifest_format must be given ({', '.join(FORMATS)}), as the name of the manifest does not "
+            f"tell it: {manifest!r}"
+        )
+
+
+def _format_of(name: str) -> str | None:
+    ending = name.casefold().removesuffix(".gz").rpartition(".")[2]
+    return {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl"}.get(ending)

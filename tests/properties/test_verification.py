@@ -1,0 +1,218 @@
+"""
+Generated manifests, logs and buckets, with every kind of difference, against a reference of its own.
+
+The reference looks at one object at a time, with dicts, as a person would; it shares no code with ours.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_snowball.verification.comparison import Comparison, Kind, Rules
+from airflow_provider_snowball.verification.job_log import key_decoder, read_log
+from airflow_provider_snowball.verification.manifest import read_manifest
+from airflow_provider_snowball.verification.records import Claim, Source, StoredObject, UnreadableError
+from airflow_provider_snowball.verification.sorting import SortedRecords, exact_order
+from airflow_provider_snowball.verification.tables import decoded
+
+BUCKETS = ("archive", "raw")
+JOBS = ("JID1", "JID2")
+#: As S3 takes them, line breaks, quotes and spaces at the ends included.
+KEYS = st.one_of(
+    st.sampled_from(
+        ["a", "a/b", "a b", " a ", 'a"b', "a,b", "a\nb", "a\r\nb", "é", "e\u0301", "北京", "\U0001f9ca"]
+    ),
+    st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8),
+)
+
+
+@dataclass
+class Truth:
+    """What is said of one object, and what is there."""
+
+    manifest: list[tuple[int, str | None]] = field(default_factory=list)
+    success: list[tuple[str, int]] = field(default_factory=list)
+    failure: list[str] = field(default_factory=list)
+    stored: tuple[int, str] | None = None
+
+
+def md5(number: int) -> str:
+    return hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
+
+
+@st.composite
+def truths(draw: st.DrawFn) -> dict[tuple[str, str], Truth]:
+    found: dict[tuple[str, str], Truth] = {}
+    sizes, contents = st.integers(0, 3), st.integers(0, 2)
+    for place in draw(st.lists(st.tuples(st.sampled_from(BUCKETS), KEYS), unique=True, max_size=12)):
+        truth = found[place] = Truth()
+        size, content = draw(sizes), draw(contents)
+        # Mostly alike, so that what differs is seen among much that does not.
+        other = st.integers(0, 9).map(lambda n: n == 0)
+        for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
+            claimed = draw(sizes) if draw(other) else size
+            checksum = draw(st.sampled_from([None, md5(content), md5(content), md5(draw(contents))]))
+            truth.manifest.append((claimed, checksum))
+        for job in JOBS:
+            if draw(st.booleans()):
+                truth.success.append((job, draw(sizes) if draw(other) else size))
+            if draw(other):
+                truth.failure.append(job)
+        if not draw(other):
+            etag = draw(st.sampled_from([md5(content)] * 4 + [f"{md5(content)}-2"]))
+            truth.stored = (draw(sizes) if draw(other) else size, etag)
+    return found
+
+
+def judged(truth: Truth, *, manifest: bool, logs: bool) -> str | None:
+    """Return how an object differs, None if it does not, "" if nobody knows of it."""
+    said = truth.manifest if manifest else []
+    success, failure = (truth.success, truth.failure) if logs else ([], [])
+    if not said and not success and not failure and truth.stored is None:
+        return ""
+    if failure and all(job in failure for job, _ in success):
+        return "failed"
+    if truth.stored is None:
+        return "not_in_bucket" if success else "missing"
+    size, etag = truth.stored
+    if any(each != size for each, _ in said) or any(each != size for _, each in success):
+        return "wrong_size"
+    checksums = {checksum for _, checksum in said if checksum}
+    if "-" not in etag and checksums - {etag}:
+        return "wrong_checksum"
+    if "-" in etag and checksums:
+        return "not_compared"
+    if manifest and said and logs and not success:
+        return "not_logged"
+    if (manifest and not said) or (not said and not success):
+        return "extra"
+    return None
+
+
+def written(rows: list[list[Any]]) -> list[bytes]:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode().splitlines(keepends=True)
+
+
+def claims_of(
+    found: dict[tuple[str, str], Truth], form: str, *, manifest: bool, logs: bool
+) -> Iterator[Claim]:
+    """Write the files, and read them as the package does."""
+    if manifest:
+        rows = [
+            {"bucket": bucket, "key": key, "size": size, "md5": checksum or ""}
+            for (bucket, key), truth in found.items()
+            for size, checksum in truth.manifest
+        ]
+        if form == "csv":
+            lines = written([list(rows[0]), *(list(row.values()) for row in rows)])
+        else:
+            lines = [json.dumps(row).encode() + b"\n" for row in rows]
+        yield from read_manifest(decoded(lines, "Manifest"), form, "Manifest")
+    if logs:
+        for job in JOBS:
+            said = [["Bucket", "Key", "Size"]]
+            said += [
+                [bucket, key, str(size)]
+                for (bucket, key), truth in found.items()
+                for each, size in truth.success
+                if each == job
+            ]
+            failed = [["Bucket", "Key", "Size", "Error"]]
+            failed += [
+                [bucket, key, "", "broken"]
+                for (bucket, key), truth in found.items()
+                for each in truth.failure
+                if each == job
+            ]
+            for source, rows_of in ((Source.SUCCESS_LOG, said), (Source.FAILURE_LOG, failed)):
+                yield from read_log(
+                    decoded(written(rows_of), "Log"), source, "Log", job_id=job, decode=key_decoder("none")
+                )
+
+
+@given(
+    truths(), st.sampled_from([(True, True), (True, False), (False, True)]), st.sampled_from(["csv", "jsonl"])
+)
+def test_each_object_is_judged_as_a_person_would(
+    found: dict[tuple[str, str], Truth], sources: tuple[bool, bool], form: str
+) -> None:
+    manifest, logs = sources
+    if manifest and not any(truth.manifest for truth in found.values()):
+        return
+    expected = {
+        place: verdict
+        for place, truth in found.items()
+        if (verdict := judged(truth, manifest=manifest, logs=logs)) != ""
+    }
+    stored = sorted(
+        (StoredObject(bucket, key, *truth.stored) for (bucket, key), truth in found.items() if truth.stored),
+        key=lambda each: (each.bucket, each.key.encode()),
+    )
+    comparison = Comparison(Rules(manifest=manifest, logs=logs))
+    with SortedRecords(exact_order) as records:
+        records.add_claims(claims_of(found, form, manifest=manifest, logs=logs))
+        listing = (((each.bucket, each.key.encode()), each) for each in stored)
+        differences = list(comparison.differences(records.claims(), listing))
+    assert {(each.bucket, each.key): each.kind.value for each in differences} == {
+        place: verdict for place, verdict in expected.items() if verdict is not None
+    }
+    assert len(differences) == len({(each.bucket, each.key) for each in differences})
+    assert comparison.counts == Counter(Kind(verdict) for verdict in expected.values() if verdict)
+    assert (comparison.objects, comparison.faults) == (len(expected), len(differences))
+    alike = [found[place] for place, verdict in expected.items() if verdict is None]
+    assert comparison.alike == len(alike)
+    assert comparison.bytes == sum(truth.stored[0] for truth in alike if truth.stored)
+
+
+@st.composite
+def torn_manifests(draw: st.DrawFn) -> tuple[str, list[StoredObject], bytes]:
+    """Return the form of a manifest, a bucket that is as it says, and the manifest without a part of it."""
+    keys = draw(st.lists(KEYS, unique=True, min_size=1, max_size=6))
+    stored = [
+        StoredObject("archive", key, draw(st.integers(0, 300)), md5(draw(st.integers(0, 2)))) for key in keys
+    ]
+    form = draw(st.sampled_from(["csv", "jsonl"]))
+    if form == "csv":
+        whole = b"".join(
+            written([["key", "size", "md5"], *([each.key, each.size, each.etag] for each in stored)])
+        )
+    else:
+        rows = [{"key": each.key, "size": each.size, "md5": each.etag} for each in stored]
+        whole = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    cut = draw(st.integers(0, len(whole)))
+    if draw(st.booleans()):
+        torn = whole[:cut]
+        # A line's end alone is no part of what it says.
+        torn = torn if torn.strip(b"\r\n") != whole.strip(b"\r\n") else b""
+    else:
+        torn = whole[:cut] + whole[cut + 1 + draw(st.integers(0, 40)) :]
+    return form, stored, torn
+
+
+@given(torn_manifests())
+def test_a_torn_manifest_never_passes(case: tuple[str, list[StoredObject], bytes]) -> None:
+    form, stored, torn = case
+    comparison = Comparison(Rules(manifest=True, logs=False))
+    listing = sorted(((each.bucket, each.key.encode()), each) for each in stored)
+    with SortedRecords(exact_order) as records:
+        try:
+            lines = torn.splitlines(keepends=True)
+            records.add_claims(read_manifest(decoded(lines, "Manifest"), form, "Manifest", bucket="archive"))
+            differences = list(comparison.differences(records.claims(), listing))
+        except UnreadableError:
+            return
+    if not differences:
+        assert comparison.checksums["md5"] == len(stored)
+        assert comparison.alike == len(stored)

@@ -1,0 +1,254 @@
+"""What a verification is asked for, what it reads, and what it makes of case and order."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.stub import Stubber
+
+from airflow_provider_snowball.exceptions import SnowballAnswerError
+from airflow_provider_snowball.hooks.bucket import Bucket
+from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
+from airflow_provider_snowball.verification.comparison import Comparison, Kind, Rules
+from airflow_provider_snowball.verification.job_log import key_decoder, read_log
+from airflow_provider_snowball.verification.manifest import read_manifest
+from airflow_provider_snowball.verification.records import Claim, Source, StoredObject, UnreadableError
+from airflow_provider_snowball.verification.request import VerificationRequest
+from airflow_provider_snowball.verification.sorting import SortedRecords, exact_order, folded_order
+from airflow_provider_snowball.verification.tables import decoded
+
+JOB_ID = "JID123e4567-e89b-12d3-a456-426655440000"
+
+
+def operator(**asked: Any) -> VerifyImportOperator:
+    return VerifyImportOperator(**({"task_id": "verify", "job_ids": [JOB_ID]} | asked))
+
+
+def request_of(**asked: Any) -> VerificationRequest:
+    task = operator(**asked)
+    return VerificationRequest.read(
+        {name: getattr(task, name) for name in VerificationRequest.__dataclass_fields__}
+    )
+
+
+class TestRequest:
+    @pytest.mark.parametrize(
+        ("asked", "words"),
+        [
+            ({"job_ids": JOB_ID}, "job_ids must be a list of job ids"),
+            ({"job_ids": ["JID1"]}, "each of job_ids must be JID"),
+            ({"job_ids": None}, "job_ids must name the import jobs"),
+            ({"manifest": ""}, "manifest must be a path or s3://bucket/key; got ''"),
+            ({"manifest": "s3://bucket"}, "manifest must have a bucket and a key"),
+            ({"manifest": "s3:///key"}, "manifest must have a bucket and a key"),
+            ({"manifest": "list.txt"}, "manifest_format must be given (csv, jsonl)"),
+            ({"manifest_format": "xml"}, "manifest_format must be one of csv, jsonl; got 'xml'"),
+            (
+                {"manifest_columns": {"path": "name"}},
+                "manifest_columns must map each column to one of bucket, key",
+            ),
+            ({"manifest_columns": ["path"]}, "manifest_columns must map names of columns to ours"),
+            ({"manifest_key_encoding": "gzip"}, "manifest_key_encoding must be one of none, url; got 'gzip'"),
+            ({"log_key_encoding": None}, "log_key_encoding must be one of none, url; got None"),
+            ({"key_mapping": {"a": 1}}, "key_mapping must map beginnings of keys to others"),
+            ({"ignore_case": "yes"}, "ignore_case must be True or False"),
+            ({"prefixes": "data/"}, "prefixes must be a list of texts; got the str 'data/'"),
+            ({"prefixes": []}, "prefixes must name at least one prefix"),
+            ({"tolerate": ["missing"]}, "tolerate takes extra, not_logged, not_compared; got 'missing'"),
+            ({"tolerate": "extra"}, "tolerate must be a list of texts"),
+            ({"use_logs": False}, "There is nothing to compare the bucket with"),
+            ({"report": " "}, "report must be a path or s3://bucket/key"),
+            ({"request_payer": 1}, "request_payer must be True or False"),
+        ],
+    )
+    def test_what_makes_no_sense_is_said_when_the_dag_is_parsed(
+        self, asked: dict[str, Any], words: str
+    ) -> None:
+        with pytest.raises(ValueError, match=re.escape(words)):
+            operator(**asked)
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"job_ids": "{{ params.job_ids }}"},
+            {"manifest": "{{ params.manifest }}"},
+            {"manifest": "s3://manifests/{{ run_id }}.csv.gz"},
+            {"prefixes": "{{ params.prefixes }}"},
+            {"report": "/tmp/{{ run_id }}"},
+            {"use_logs": False, "manifest": "{{ params.manifest }}"},
+        ],
+    )
+    def test_a_template_is_read_when_the_task_runs(self, asked: dict[str, Any]) -> None:
+        operator(**asked)
+
+    def test_prefixes_are_in_order_and_none_is_within_another(self) -> None:
+        assert request_of(prefixes=["b/", "a/b", "a/", "b/", "é"]).prefixes == ("a/", "b/", "é")
+        assert request_of().prefixes == ("",)
+
+    def test_the_longest_beginning_is_mapped(self) -> None:
+        request = request_of(key_mapping={"/mnt/": "", "/mnt/data/": "d/"})
+        assert [request.mapped(key) for key in ("/mnt/data/a", "/mnt/b", "c")] == ["d/a", "b", "c"]
+
+    def test_the_format_is_that_of_the_name(self) -> None:
+        forms = [
+            request_of(manifest=f"m.{ending}").form for ending in ("csv", "CSV.gz", "jsonl", "ndjson.GZ")
+        ]
+        assert forms == ["csv", "csv", "jsonl", "jsonl"]
+
+
+def log(text: str | bytes, source: Source = Source.SUCCESS_LOG, **asked: Any) -> list[Claim]:
+    lines = (text.encode() if isinstance(text, str) else text).splitlines(keepends=True)
+    return list(read_log(decoded(lines, "Log"), source, "Log", job_id="JID1", **asked))
+
+
+class TestJobLog:
+    @pytest.mark.parametrize(
+        "header", ["Bucket,Key,Size", "bucket_name,Object Key,SIZE IN BYTES", "S3 Bucket,S3-Key,Bytes"]
+    )
+    def test_columns_are_found_by_their_names(self, header: str) -> None:
+        assert log(f"{header}\narchive,a.jpg,3\n") == [
+            Claim(Source.SUCCESS_LOG, "archive", "a.jpg", 3, job_id="JID1")
+        ]
+
+    def test_others_are_passed_over_wherever_they_stand(self) -> None:
+        text = b'\xef\xbb\xbf"Time","Key","Colour","Bucket"\r\n"12:00","a,\r\nb","red","archive"\r\n'
+        assert log(text) == [Claim(Source.SUCCESS_LOG, "archive", "a,\r\nb", None, job_id="JID1")]
+
+    def test_what_failed_has_a_reason_or_none_is_given(self) -> None:
+        text = "Bucket,Key,Failure Reason\narchive,a,too large\narchive,b,\n"
+        assert [each.error for each in log(text, Source.FAILURE_LOG)] == ["too large", "no reason given"]
+        assert [each.error for each in log(text)] == [None, None]
+
+    def test_a_log_of_one_bucket_need_not_name_it(self) -> None:
+        assert log("Key\na\n", bucket="archive")[0].bucket == "archive"
+        with pytest.raises(UnreadableError, match="line 2 does not say which bucket"):
+            log("Key\na\n")
+
+    def test_keys_that_are_encoded(self) -> None:
+        assert log("Key\na%20%C3%A9+b\n", bucket="x", decode=key_decoder("url"))[0].key == "a é+b"
+        with pytest.raises(UnreadableError, match="line 2 has a key that is not UTF-8 once decoded"):
+            log("Key\n%FF\n", bucket="x", decode=key_decoder("url"))
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("", "is empty"),
+            ("File,Size\na,1\n", "has no column for the key (key, objectkey, s3key, object"),
+            ("Key,Object\na,b\n", "has two columns for the key"),
+            ("Key,Size\na,1,2\n", "has 3 values for 2 columns: 'a,1,2'"),
+            ("Key,Size\na,-1\n", "the size must be a whole number of bytes; got '-1'"),
+            ("Key,Size\n,1\n", "line 2 has no key"),
+            ("Key,Error\na,", "ends within a line, as if it had been cut"),
+            ("<html>\n", "has no column for the key"),
+        ],
+    )
+    def test_one_that_is_not_understood_is_an_error(self, text: str, words: str) -> None:
+        with pytest.raises(UnreadableError, match=re.escape(words)):
+            log(text, bucket="x")
+
+    def test_no_objects_are_none(self) -> None:
+        assert log("Bucket,Key,Size,Error\n", Source.FAILURE_LOG) == []
+
+
+def manifest(text: str, form: str = "jsonl") -> list[Claim]:
+    return list(read_manifest(text.splitlines(keepends=True), form, "Manifest", bucket="archive"))
+
+
+class TestJsonLines:
+    def test_one_object_a_line(self) -> None:
+        text = '{"key": "a", "size": 3, "MD5": null}\n\n{"Key": "b", "size": "4", "bucket": "raw"}'
+        assert manifest(text) == [
+            Claim(Source.MANIFEST, "archive", "a", 3),
+            Claim(Source.MANIFEST, "raw", "b", 4),
+        ]
+
+    @pytest.mark.parametrize(
+        ("line", "words"),
+        [
+            (
+                '{"key": "a", "size": 1',
+                "line 1, is not what a line of a manifest is: Expecting ',' delimiter",
+            ),
+            ("[1]", "is not what a line of a manifest is: a list and no object"),
+            ('{"key": "a"}', "line 1 has no size"),
+            ('{"key": "a", "size": 1.5}', "line 1: the size must be a text; got 1.5"),
+            ('{"key": "a", "size": true}', "line 1: the size must be a text; got True"),
+            ('{"key": null, "size": 1}', "line 1: the key must be a text; got None"),
+            ('{"key": "a", "key": "b", "size": 1}', "a name is there twice"),
+            ('{"key": "a", "Key": "b", "size": 1}', "a name is there twice"),
+            ('{"key": "a", "size": 1, "mtime": 2}', "line 1 has a column 'mtime', which is none of"),
+        ],
+    )
+    def test_one_that_is_not_understood_is_an_error(self, line: str, words: str) -> None:
+        with pytest.raises(UnreadableError, match=re.escape(words)):
+            manifest(line)
+
+    def test_half_a_character_is_no_key(self) -> None:
+        with (
+            SortedRecords(exact_order) as records,
+            pytest.raises(UnreadableError, match="half a surrogate pair"),
+        ):
+            records.add_claims(manifest('{"key": "\\ud83e", "size": 1}'))
+
+
+def judged(claims: list[Claim], stored: list[StoredObject]) -> dict[str, Kind]:
+    """Return how objects differ, by key, where case does not matter."""
+    comparison = Comparison(Rules(manifest=True, logs=False))
+    with SortedRecords(folded_order) as said, SortedRecords(folded_order) as there:
+        said.add_claims(claims)
+        there.add_objects(stored)
+        found = comparison.differences(said.claims(), there.objects())
+        return {each.key: each.kind for each in found}
+
+
+class TestCase:
+    def test_one_object_is_the_same_in_any_case(self) -> None:
+        assert judged([Claim(Source.MANIFEST, "x", "STRASSE/A", 1)], [StoredObject("x", "straße/a", 1)]) == {}
+
+    def test_of_two_the_one_in_the_same_case_is_meant(self) -> None:
+        there = [StoredObject("x", "a", 1), StoredObject("x", "A", 2)]
+        claims = [Claim(Source.MANIFEST, "x", "a", 1), Claim(Source.MANIFEST, "x", "A", 2)]
+        assert judged(claims, there) == {}
+        assert judged(claims[:1], there) == {"A": Kind.EXTRA}
+
+    def test_which_of_two_is_meant_nobody_knows(self) -> None:
+        there = [StoredObject("x", "aB", 1), StoredObject("x", "Ab", 1)]
+        assert judged([Claim(Source.MANIFEST, "x", "ab", 1)], there)["ab"] is Kind.NOT_COMPARED
+        claims = [Claim(Source.MANIFEST, "x", key, 1) for key in ("a", "A")]
+        assert judged(claims, [StoredObject("x", "a", 1)]) == {"A": Kind.NOT_COMPARED}
+
+
+class TestOrder:
+    def test_keys_are_sorted_as_s3_does(self) -> None:
+        keys = ["\U0001f9ca", "\uff5e", "é", "e\u0301", "Z", "a", "a/", "a!", ""]
+        with SortedRecords(exact_order) as records:
+            records.add_claims(Claim(Source.MANIFEST, "x", key, 1) for key in keys)
+            assert [claim.key for _, claim in records.claims()] == sorted(keys, key=str.encode)
+
+    def test_a_listing_that_goes_back_is_an_error(self) -> None:
+        listing = [(("x", key.encode()), StoredObject("x", key, 1)) for key in ("b", "a")]
+        with pytest.raises(UnreadableError, match="The listing of bucket x is not in order"):
+            list(Comparison(Rules(manifest=True, logs=False)).differences([], listing))
+
+
+class TestListing:
+    @pytest.mark.parametrize(
+        "page",
+        [
+            {},
+            {"KeyCount": 1, "Contents": [{"Key": "a", "Size": 1}]},
+            {"IsTruncated": False, "KeyCount": 2, "Contents": [{"Key": "a", "Size": 1}]},
+            {"IsTruncated": False, "KeyCount": 1, "Contents": [{"Key": "a"}]},
+        ],
+    )
+    def test_a_page_that_is_not_whole_is_an_error(self, page: dict[str, Any]) -> None:
+        client = botocore.session.get_session().create_client(
+            "s3", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+        )
+        with Stubber(client) as stubber:
+            stubber.add_response("list_objects_v2", page)
+            with pytest.raises(SnowballAnswerError, match="The listing of bucket x does not count"):
+                list(Bucket(client).objects("x"))
