@@ -27,7 +27,7 @@ if ASKS_PEOPLE:
 imported = Asset("s3://imported-bucket/")
 
 
-@task(outlets=[imported])
+@task
 def source_may_be_deleted() -> str:
     """Stand in for what must never run too early."""
     return "the source may be deleted"
@@ -69,14 +69,20 @@ with DAG(
         summary = ti.xcom_pull(task_ids="verify", key="verification")
         return summary["first"] if summary else []
 
-    wait_for_imports >> verify >> list_what_differs()
+    @task(outlets=[imported])
+    def everything_is_there(summary: dict[str, Any]) -> str:
+        """Let the DAGs begin that use what was imported."""
+        return f"{summary['alike']} objects, {summary['bytes']} bytes"
+
+    arrived = everything_is_there(verify.output)
+    wait_for_imports >> verify >> [arrived, list_what_differs()]
     if ASKS_PEOPLE:
         approve = ApprovalOperator(
             task_id="approve",
             subject="May the source of {{ params.job_ids | join(', ') }} be deleted?",
             body=f"What was compared: {verify.output}",
         )
-        verify >> approve >> source_may_be_deleted()
+        arrived >> approve >> source_may_be_deleted()
 
 if not ASKS_PEOPLE:
     # Whoever has read what was compared triggers this one.
