@@ -9,8 +9,9 @@ import botocore.session
 import pytest
 from botocore.stub import Stubber
 
-from airflow_provider_snowball.exceptions import SnowballAnswerError
+from airflow_provider_snowball.exceptions import SnowballAnswerError, SnowballPermanentError
 from airflow_provider_snowball.hooks.bucket import Bucket
+from airflow_provider_snowball.hooks.errors import permanent_as_such
 from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.verification.comparison import Comparison, Kind, Rules
 from airflow_provider_snowball.verification.job_log import key_decoder, read_log
@@ -234,7 +235,39 @@ class TestOrder:
             list(Comparison(Rules(manifest=True, logs=False)).differences([], listing))
 
 
+@pytest.fixture
+def client() -> Any:
+    return botocore.session.get_session().create_client(
+        "s3", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+
+
 class TestListing:
+    def test_a_page_after_the_other_at_the_requesters_cost(self, client: Any) -> None:
+        asked = {"Bucket": "x", "Prefix": "a/", "RequestPayer": "requester"}
+        with Stubber(client) as stubber:
+            for number in range(3):
+                page = {
+                    "IsTruncated": number < 2,
+                    "KeyCount": 1,
+                    "Contents": [{"Key": f"a/{number}", "Size": number, "ETag": '"AB-1"'}],
+                    **({"NextContinuationToken": str(number + 1)} if number < 2 else {}),
+                }
+                more = {"ContinuationToken": str(number)} if number else {}
+                stubber.add_response("list_objects_v2", page, asked | more)
+            found = list(Bucket(client, request_payer=True).objects("x", "a/"))
+        assert found == [StoredObject("x", f"a/{number}", number, "ab-1") for number in range(3)]
+
+    def test_one_that_is_denied_on_its_second_page_is_no_shorter_one(self, client: Any) -> None:
+        page = {"IsTruncated": True, "NextContinuationToken": "1", "Contents": [{"Key": "a", "Size": 1}]}
+        with Stubber(client) as stubber:
+            stubber.add_response("list_objects_v2", page)
+            stubber.add_client_error("list_objects_v2", "AccessDenied", "not yours", 403)
+            listing = Bucket(client).objects("x")
+            assert next(listing).key == "a"
+            with pytest.raises(SnowballPermanentError, match="not yours"):
+                permanent_as_such(lambda: next(listing))
+
     @pytest.mark.parametrize(
         "page",
         [
@@ -244,10 +277,7 @@ class TestListing:
             {"IsTruncated": False, "KeyCount": 1, "Contents": [{"Key": "a"}]},
         ],
     )
-    def test_a_page_that_is_not_whole_is_an_error(self, page: dict[str, Any]) -> None:
-        client = botocore.session.get_session().create_client(
-            "s3", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
-        )
+    def test_a_page_that_is_not_whole_is_an_error(self, client: Any, page: dict[str, Any]) -> None:
         with Stubber(client) as stubber:
             stubber.add_response("list_objects_v2", page)
             with pytest.raises(SnowballAnswerError, match="The listing of bucket x does not count"):
