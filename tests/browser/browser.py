@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from axe_core_python.selenium import Axe
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
     NoSuchElementException,
@@ -91,6 +92,26 @@ class Browser:
     def run(self, script: str) -> Any:
         """Run JavaScript in the page, and return what it returns."""
         return self._driver.execute_script(script)
+
+    def barriers(self) -> list[str]:
+        """Return what axe finds in the page that keeps somebody from using it: rule, words and elements."""
+        found = Axe().run(self._driver)["violations"]
+        return [
+            f"{rule['id']}: {rule['help']}: {'; '.join(node['html'] for node in rule['nodes'])}"
+            for rule in found
+        ]
+
+    def spoken(self) -> list[tuple[str, str]]:
+        """Return role and name of what the page gives a screen reader, in the order of reading."""
+        nodes = self._driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        by_id = {node["nodeId"]: node for node in nodes}
+        found, left = [], [nodes[0]["nodeId"]]
+        while left:
+            node = by_id[left.pop()]
+            if not node["ignored"]:
+                found.append((node["role"]["value"], node.get("name", {}).get("value", "")))
+            left += reversed(node.get("childIds", []))
+        return found
 
     @property
     def text(self) -> str:

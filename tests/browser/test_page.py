@@ -169,6 +169,27 @@ def test_a_keyboard_is_enough(place: Place, waits: Waits) -> None:
         assert named
 
 
+def test_nobody_is_kept_out(place: Place, waits: Waits) -> None:
+    browser = place.browser
+    opened(browser, "1 late")
+    with browser.inside(TITLE):
+        own_address = browser.run("return location.href")
+    for theme in ("dark", "light"):
+        browser.run(f"localStorage.setItem('theme', '{theme}')")
+        # Out of Airflow's frame, whose barriers are its own.
+        browser.open(own_address)
+        browser.reads("as of")
+        assert browser.barriers() == []
+    spoken = browser.spoken()
+    assert ("heading", TITLE) in spoken
+    assert ("button", "Refresh") in spoken
+    assert ("link", "page_north: wait_for_devices") in spoken
+    for name in waits.devices["page_north"][:3]:
+        start = spoken.index(("list", f"The journey of {name}"))
+        stations = [text for role, text in spoken[start : start + 30] if role == "StaticText"][:3]
+        assert stations == ["Ordered", "Prepared", "Ready to ship"]
+
+
 def test_an_error_of_the_api_is_said_and_what_was_known_stays(place: Place, waits: Waits) -> None:
     browser = place.browser
     opened(browser, "page_north")
