@@ -27,9 +27,10 @@ class VerifyImportOperator(AwsParameters):
 
     What should be there is what a manifest says, or the success logs of the jobs, or both. The buckets are
     those of the jobs' own resources. Each object counts once, as alike or by the gravest of its differences:
-    ``failed``, ``missing``, ``not_in_bucket``, ``wrong_size``, ``wrong_checksum``, ``not_compared``,
-    ``not_logged``, ``extra`` (:class:`~airflow_provider_snowball.verification.comparison.Kind`). Whatever
-    cannot be read to its end, or is not understood, fails the task: it is never taken for "nothing differs".
+    ``failed``, ``missing``, ``not_in_bucket``, ``wrong_size``, ``wrong_checksum``, ``size_unknown``,
+    ``not_compared``, ``not_logged``, ``extra``
+    (:class:`~airflow_provider_snowball.verification.comparison.Kind`). Whatever cannot be read to its end, or
+    is not understood, fails the task: it is never taken for "nothing differs".
 
     Returns a summary, which is also the XCom ``verification`` if the task fails: ``verified``, ``objects``,
     ``alike``, ``bytes``, ``checksums`` (compared, by algorithm), ``differences`` (counts by kind), ``read``
@@ -57,7 +58,7 @@ class VerifyImportOperator(AwsParameters):
     :param use_logs: whether the success and failure logs of the jobs are read.
     :param tolerate: differences that do not fail the task: ``extra`` (the bucket has other objects, too),
         ``not_logged`` (in manifest and bucket, and in no log), ``not_compared`` (there is no checksum to
-        compare with, as for an object that was uploaded in parts).
+        compare with, as for an object that was uploaded in parts), ``size_unknown`` (nobody says its size).
     :param report: where all differences are written as CSV: a path on the worker, or ``s3://bucket/key``
         (templated).
     :param request_payer: whether the requester pays for requests to the buckets.

@@ -37,13 +37,15 @@ class Kind(StrEnum):
 
     #: In a job's failure log, and in no other job's success log.
     FAILED = "failed"
-    #: In the manifest and in no success log; not in the bucket.
+    #: In the manifest and in no success log; not in the bucket, or nobody knows which object is meant.
     MISSING = "missing"
     #: In a success log, and not in the bucket.
     NOT_IN_BUCKET = "not_in_bucket"
     WRONG_SIZE = "wrong_size"
     WRONG_CHECKSUM = "wrong_checksum"
-    #: There, but nobody can tell whether it is the same.
+    #: There, but nobody says with which size it should be.
+    SIZE_UNKNOWN = "size_unknown"
+    #: There with its size, but S3 does not have the checksum to compare with.
     NOT_COMPARED = "not_compared"
     #: In the manifest and in the bucket, and in no success log: it may have been there before.
     NOT_LOGGED = "not_logged"
@@ -211,7 +213,7 @@ def _judge(pair: _Pair, rules: Rules, closer: dict[tuple[str, str], StoredObject
     stored = pair.stored
     if stored is None:
         if pair.is_ambiguous:
-            return differs(Kind.NOT_COMPARED, "other objects have this key in another case")
+            return differs(Kind.MISSING, "others have this key in another case: which is meant is not known")
         if success:
             return differs(Kind.NOT_IN_BUCKET, f"in the success log of job {success[0].job_id}")
         return differs(Kind.MISSING, f"expected with {_sizes(manifest)}")
@@ -231,7 +233,7 @@ def _of_size(differs: _Differs, claims: Sequence[Claim], stored: StoredObject) -
         return None
     sizes = {claim.size for claim in claims} - {None}
     if not sizes:
-        return differs(Kind.NOT_COMPARED, f"nobody says its size; it has {stored.size} bytes")
+        return differs(Kind.SIZE_UNKNOWN, f"nobody says its size; it has {stored.size} bytes")
     if sizes != {stored.size}:
         return differs(Kind.WRONG_SIZE, f"expected with {_sizes(claims)}; it has {stored.size}")
     return None

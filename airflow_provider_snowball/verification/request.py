@@ -19,7 +19,7 @@ FORMATS = ("csv", "jsonl")
 #: How keys may be written in a file.
 KEY_ENCODINGS = ("none", "url")
 #: The differences (:class:`.comparison.Kind`) that may be let pass: none of them is a hole.
-TOLERABLE = ("extra", "not_logged", "not_compared")
+TOLERABLE = ("extra", "not_logged", "not_compared", "size_unknown")
 
 
 def _texts(value: Any, name: str) -> tuple[str, ...]:

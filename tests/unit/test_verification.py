@@ -58,7 +58,10 @@ class TestRequest:
             ({"ignore_case": "yes"}, "ignore_case must be True or False"),
             ({"prefixes": "data/"}, "prefixes must be a list of texts; got the str 'data/'"),
             ({"prefixes": []}, "prefixes must name at least one prefix"),
-            ({"tolerate": ["missing"]}, "tolerate takes extra, not_logged, not_compared; got 'missing'"),
+            (
+                {"tolerate": ["missing"]},
+                "tolerate takes extra, not_logged, not_compared, size_unknown; got 'missing'",
+            ),
             ({"tolerate": "extra"}, "tolerate must be a list of texts"),
             ({"use_logs": False}, "There is nothing to compare the bucket with"),
             ({"report": " "}, "report must be a path or s3://bucket/key"),
@@ -217,9 +220,19 @@ class TestCase:
 
     def test_which_of_two_is_meant_nobody_knows(self) -> None:
         there = [StoredObject("x", "aB", 1), StoredObject("x", "Ab", 1)]
-        assert judged([Claim(Source.MANIFEST, "x", "ab", 1)], there)["ab"] is Kind.NOT_COMPARED
+        assert judged([Claim(Source.MANIFEST, "x", "ab", 1)], there)["ab"] is Kind.MISSING
         claims = [Claim(Source.MANIFEST, "x", key, 1) for key in ("a", "A")]
-        assert judged(claims, [StoredObject("x", "a", 1)]) == {"A": Kind.NOT_COMPARED}
+        assert judged(claims, [StoredObject("x", "a", 1)]) == {"A": Kind.MISSING}
+
+
+def test_an_object_of_which_nobody_says_the_size_is_not_alike() -> None:
+    comparison = Comparison(Rules(manifest=False, logs=True))
+    claims = [(("x", b"a"), Claim(Source.SUCCESS_LOG, "x", "a", None, job_id="JID1"))]
+    [difference] = comparison.differences(claims, [(("x", b"a"), StoredObject("x", "a", 0))])
+    assert (difference.kind, difference.detail) == (
+        Kind.SIZE_UNKNOWN,
+        "nobody says its size; it has 0 bytes",
+    )
 
 
 class TestOrder:
