@@ -189,7 +189,7 @@ class _Store:
         """Return what every asset knows to be told: an asset that came later knows nothing."""
         while True:
             try:
-                found = [await each.aget(self._key, default={}) for each in self._accessors]
+                found = [await _get(each, self._key) for each in self._accessors]
             except Exception as error:
                 await self._wait("read", error)
                 continue
@@ -210,8 +210,8 @@ class _Store:
             try:
                 for each in self._accessors:
                     # Supervisor and runner talk in turns: once this is answered, it has had the turn before.
-                    await each.aget(self._key, default={})
-                    await each.aset(self._key, memory)
+                    await _get(each, self._key)
+                    await _set(each, self._key, memory)
             except Exception as error:
                 await self._wait("kept", error)
                 continue
@@ -221,6 +221,20 @@ class _Store:
         text = f"What this watcher has fired cannot be {what}, will try again: {error}"
         await asyncio.to_thread(log.warning, "%s", text)
         await asyncio.sleep(_AGAIN)
+
+
+async def _get(accessor: Any, key: str) -> Any:
+    # Its asynchronous methods came with Airflow 3.3.2; the others must not be called on the loop.
+    if hasattr(accessor, "aget"):
+        return await accessor.aget(key, default={})
+    return await asyncio.to_thread(accessor.get, key, {})
+
+
+async def _set(accessor: Any, key: str, value: dict[str, Any]) -> None:
+    if hasattr(accessor, "aset"):
+        await accessor.aset(key, value)
+    else:
+        await asyncio.to_thread(accessor.set, key, value)
 
 
 def _each_of(accessors: Any) -> list[Any]:
