@@ -93,7 +93,7 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
         state, tries, ended_at = instances[name]
         _judge_end(verdicts, fire, wait, state, tries, ends.get(name, []))
         if ended_at is not None:
-            _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), ended_at)
+            _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), ended_at, tries=tries)
         if wait.then is not None:
             _judge_changes(verdicts, wait, changes.get(name, []))
         if wait.told:
@@ -135,8 +135,12 @@ def _fault_of(end: Mapping[str, Any]) -> str | None:
     return next((fault for sign, fault in AIRFLOWS_FAULTS.items() if sign in text), None)
 
 
-def _judge_time(verdicts: Verdicts, fire: Fire, wait: Wait, polls: Sequence[float], ended_at: float) -> None:
-    if wait.timeout is not None and polls:
+def _judge_time(
+    verdicts: Verdicts, fire: Fire, wait: Wait, polls: Sequence[float], ended_at: float, *, tries: int = 1
+) -> None:
+    # One that begins in the triggerer counts anew with each try (README.md).
+    begins_anew = tries > 1 and wait.arguments.get("start_from_trigger")
+    if wait.timeout is not None and polls and not begins_anew:
         # It began a moment before it first polled.
         deadline = min(polls) + wait.timeout
         late = ended_at - deadline

@@ -64,7 +64,9 @@ def until_told_of_moves(fire: Fire, home: Path) -> None:
 def until_all_have_ended(fire: Fire) -> None:
     """Wait until all waits have ended, or nothing moves any more: the judge says what is lost."""
     seen: dict[str, str] = {}
-    stuck_at = time.monotonic() + _STUCK_AFTER
+    # One that was killed as it ended may have begun anew, with all of its time.
+    patience = fire.cast.timeout + _STUCK_AFTER
+    stuck_at = time.monotonic() + patience
     while True:
         fire.until_healthy()
         states = fire.states()
@@ -72,9 +74,9 @@ def until_all_have_ended(fire: Fire) -> None:
         if not going:
             return
         if states != seen:
-            seen, stuck_at = states, time.monotonic() + _STUCK_AFTER
+            seen, stuck_at = states, time.monotonic() + patience
         if time.monotonic() > stuck_at:
-            print(f"nothing has moved for {_STUCK_AFTER:g} s: {going}")
+            print(f"nothing has moved for {patience:g} s: {going}")
             return
         time.sleep(1)
 
