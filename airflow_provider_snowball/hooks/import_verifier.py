@@ -82,7 +82,7 @@ class ImportVerifier:
         return self._summary(comparison, buckets, first)
 
     def _import_job(self, job_id: str) -> dict[str, Any]:
-        job: dict[str, Any] = dict(self._hook.describe_job(job_id)["JobMetadata"])
+        job: dict[str, Any] = dict(self._hook.describe_job(job_id).get("JobMetadata") or {})
         state, kind = job.get("JobState"), job.get("JobType")
         if kind != JobType.IMPORT:
             raise SnowballVerificationError(
@@ -150,6 +150,8 @@ class ImportVerifier:
                 )
             if self._request.is_asked_for(claim.key):
                 yield claim
+            else:
+                self._count("outside the prefixes", 1)
 
     def _stored(self, buckets: list[str]) -> Iterator[StoredObject]:
         count = 0

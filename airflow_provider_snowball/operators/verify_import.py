@@ -34,8 +34,8 @@ class VerifyImportOperator(AwsParameters):
 
     Returns a summary, which is also the XCom ``verification`` if the task fails: ``verified``, ``objects``,
     ``alike``, ``bytes``, ``checksums`` (compared, by algorithm), ``differences`` (counts by kind), ``read``
-    (counts by source), ``first`` (the first objects that differ), ``job_ids``, ``buckets``, ``tolerated``,
-    ``report``.
+    (counts by source, and of what is outside the prefixes), ``first`` (the first objects that differ),
+    ``job_ids``, ``buckets``, ``tolerated``, ``report``.
 
     The AWS parameters are those of :class:`~airflow_provider_snowball.aws.AwsParameters`; S3 is asked by the
     same connection.

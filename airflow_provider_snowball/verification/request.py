@@ -185,6 +185,8 @@ class VerificationRequest:
 
     def is_asked_for(self, key: str) -> bool:
         """Tell whether a key is among those that are compared."""
+        if self.ignore_case:
+            return key.casefold().startswith(tuple(map(str.casefold, self.prefixes)))
         return key.startswith(self.prefixes)
 
 

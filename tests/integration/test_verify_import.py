@@ -167,7 +167,9 @@ class TestLogsAlone:
     def test_only_some_prefixes(self, place: Place) -> None:
         job_id = place.imported(OBJECTS)
         place.s3.delete_object(Bucket=BUCKET, Key="a.jpg")
-        assert place.verify(job_id, prefixes=["b/", "b/b", "big"])["alike"] == 2
+        summary = place.verify(job_id, prefixes=["b/", "b/b", "big"])
+        assert summary["alike"] == 2
+        assert summary["read"] == {"success log": 4, "failure log": 0, "outside the prefixes": 2, "bucket": 2}
         assert differences(place.verify(job_id, prefixes=["a", "b/"])) == {"not_in_bucket": 1}
 
     def test_where_there_is_nothing_nothing_is_verified(self, place: Place) -> None:

@@ -92,6 +92,12 @@ class TestRequest:
         assert request_of(prefixes=["b/", "a/b", "a/", "b/", "é"]).prefixes == ("a/", "b/", "é")
         assert request_of().prefixes == ("",)
 
+    def test_what_is_outside_the_prefixes_is_not_compared(self) -> None:
+        keys = ("data/a", "DATA/a", "other")
+        assert [request_of(prefixes=["data/"]).is_asked_for(key) for key in keys] == [True, False, False]
+        request = request_of(prefixes=["Data/"], ignore_case=True)
+        assert [request.is_asked_for(key) for key in keys] == [True, True, False]
+
     def test_the_longest_beginning_is_mapped(self) -> None:
         request = request_of(key_mapping={"/mnt/": "", "/mnt/data/": "d/"})
         assert [request.mapped(key) for key in ("/mnt/data/a", "/mnt/b", "c")] == ["d/a", "b", "c"]
