@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -45,7 +45,7 @@ class Bucket:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, Prefix=prefix, **self._more
         )
-        for page in _one_ahead(pages):
+        for page in pages:
             # An answer without a body is a page without members to botocore, and so the last one.
             listed = page.get("Contents") or []
             if "IsTruncated" not in page or page.get("KeyCount", len(listed)) != len(listed):
@@ -108,16 +108,6 @@ class Bucket:
         self._client.upload_fileobj(
             file, bucket, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8", **self._more}
         )
-
-
-def _one_ahead(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield pages; while one is looked at, the next is on its way."""
-    left = iter(pages)
-    with ThreadPoolExecutor(1, thread_name_prefix="snowball-listing") as pool:
-        ahead = pool.submit(next, left, None)
-        while (page := ahead.result()) is not None:
-            ahead = pool.submit(next, left, None)
-            yield page
 
 
 def _checksums_of(found: Mapping[str, Any]) -> Iterator[Checksum]:

@@ -125,7 +125,7 @@ class Comparison:
             closer = self._look_closer(pairs)
             for pair in pairs:
                 self.objects += 1
-                difference = _judge(pair, self.rules, closer)
+                difference = None if self._is_plain(pair) else _judge(pair, self.rules, closer)
                 if difference is None:
                     self.alike += 1
                     self.bytes += pair.stored.size if pair.stored else 0
@@ -134,6 +134,13 @@ class Comparison:
                     continue
                 self.counts[difference.kind] += 1
                 yield difference
+
+    def _is_plain(self, pair: _Pair) -> bool:
+        """Return whether it is there with the size that a manifest says, which is all that is known of most."""
+        if len(pair.claims) != 1 or pair.stored is None or self.rules.logs:
+            return False
+        claim = pair.claims[0]
+        return claim.source is Source.MANIFEST and claim.size == pair.stored.size and not claim.checksums
 
     def _look_closer(self, pairs: Sequence[_Pair]) -> dict[tuple[str, str], StoredObject]:
         if self.look is None:

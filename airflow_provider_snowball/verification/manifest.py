@@ -29,6 +29,8 @@ from airflow_provider_snowball.verification.tables import Row, plain, read_rows,
 __all__ = ["read_manifest"]
 
 _REQUIRED = ("key", "size")
+#: The columns that are required: most manifests have no more.
+_WITHOUT_CHECKSUMS = 2
 
 
 def read_manifest(
@@ -60,27 +62,29 @@ def read_manifest(
     )
     count = 0
     for count, (line, row) in enumerate(rows, 1):  # noqa: B007 - how many there were
-        where = f"{what}, line {line}"
-        named = row.get("bucket") or bucket
-        if not named:
-            raise UnreadableError(
-                f"{where} does not say which bucket the object is of, and there is more than one"
-            )
-        if not row["key"]:
-            raise UnreadableError(f"{where} has no key")
-        yield Claim(
-            Source.MANIFEST,
-            named,
-            decode(row["key"], where),
-            size_of(row["size"], where),
-            tuple(
-                Checksum(name, _value_of(name, row[name], where))
-                for name in (*CHECKSUMS, ETAG)
-                if row.get(name)
-            ),
-        )
+        try:
+            yield _claim_of(row, bucket, decode)
+        except UnreadableError as error:
+            raise UnreadableError(f"{what}, line {line}{error}") from None
     if not count:
         raise UnreadableError(f"{what} names no object: nothing can be compared with it")
+
+
+def _claim_of(row: Mapping[str, str], bucket: str | None, decode: Callable[[str, str], str]) -> Claim:
+    """Return what a row says; what an error says goes on after the place of the row."""
+    named = row.get("bucket") or bucket
+    if not named:
+        raise UnreadableError(" does not say which bucket the object is of, and there is more than one")
+    if not row["key"]:
+        raise UnreadableError(" has no key")
+    checksums = () if len(row) <= _WITHOUT_CHECKSUMS else tuple(_checksums_of(row))
+    return Claim(Source.MANIFEST, named, decode(row["key"], ""), size_of(row["size"], ""), checksums)
+
+
+def _checksums_of(row: Mapping[str, str]) -> Iterator[Checksum]:
+    for name in (*CHECKSUMS, ETAG):
+        if row.get(name):
+            yield Checksum(name, _value_of(name, row[name]))
 
 
 def _rows_of_json(lines: Iterable[str], names: Mapping[str, str | None], what: str) -> Iterator[Row]:
@@ -120,7 +124,7 @@ def _texts(row: Mapping[str, Any], names: Mapping[str, str | None], where: str) 
     return texts
 
 
-def _value_of(name: str, text: str, where: str) -> str:
+def _value_of(name: str, text: str) -> str:
     """Return a checksum in lower-case hexadecimal, whichever way it was written."""
     if name == ETAG:
         return text.strip('"').lower()
@@ -133,6 +137,4 @@ def _value_of(name: str, text: str, where: str) -> str:
         value = b""
     if len(value) == length:
         return value.hex()
-    raise UnreadableError(
-        f"{where}: {name} must have {length} bytes, in hexadecimal or Base64; got {text[:200]!r}"
-    )
+    raise UnreadableError(f": {name} must have {length} bytes, in hexadecimal or Base64; got {text[:200]!r}")

@@ -12,6 +12,8 @@ __all__ = ["Row", "decoded", "plain", "read_rows", "size_of", "unknown_column"]
 
 #: Of a line that is shown in an error.
 _SHOWN = 200
+#: Of a size.
+_DIGITS = 18
 
 Row = tuple[int, Mapping[str, str]]
 
@@ -124,7 +126,7 @@ def size_of(text: str, where: str) -> int:
 
     :raises UnreadableError: if it is none.
     """
-    # Not int() alone, which takes signs, blanks and underscores.
-    if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII):
+    # Not int() alone, which takes signs, blanks, underscores and the digits of other scripts.
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
         raise UnreadableError(f"{where}: the size must be a whole number of bytes; got {text[:_SHOWN]!r}")
     return int(text)
