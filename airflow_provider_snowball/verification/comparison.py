@@ -136,7 +136,7 @@ class Comparison:
                 yield difference
 
     def _is_plain(self, pair: _Pair) -> bool:
-        """Return whether it is there with the size that a manifest says, which is all that is known of most."""
+        """Return whether it is there with the size that a manifest says: all that is known of most."""
         if len(pair.claims) != 1 or pair.stored is None or self.rules.logs:
             return False
         claim = pair.claims[0]
