@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, cast
-from urllib.parse import urlsplit
 
 from airflow_provider_snowball.exceptions import SnowballAnswerError, SnowballFileError
 from airflow_provider_snowball.verification.records import CHECKSUMS, Checksum, StoredObject
+from airflow_provider_snowball.verification.request import s3_parts
 
-__all__ = ["Bucket", "is_s3", "lines_of_file", "write_file"]
+__all__ = ["Bucket", "lines_of_file", "write_file"]
 
 #: HeadObject requests at a time.
 _HEADS = 16
@@ -120,16 +120,6 @@ def _checksums_of(found: Mapping[str, Any]) -> Iterator[Checksum]:
             yield Checksum(algorithm, base64.b64decode(text).hex())
 
 
-def is_s3(place: str) -> bool:
-    """Tell whether a place is an object of S3."""
-    return place.casefold().startswith("s3://")
-
-
-def _parts_of(uri: str) -> tuple[str, str]:
-    bucket, _, key = uri.removeprefix(f"{urlsplit(uri).scheme}://").partition("/")
-    return bucket, key
-
-
 def lines_of_file(place: str, bucket: Bucket, what: str) -> Iterator[bytes]:
     """
     Yield the lines of a file, with their ends; of one that ends in ``.gz``, what is packed in it.
@@ -138,8 +128,9 @@ def lines_of_file(place: str, bucket: Bucket, what: str) -> Iterator[bytes]:
     :raises SnowballFileError: if it cannot be read to its end.
     :raises botocore.exceptions.ClientError: as S3 answers.
     """
+    parts = s3_parts(place)
     try:
-        with bucket.fetch(*_parts_of(place)) if is_s3(place) else Path(place).open("rb") as file:
+        with Path(place).open("rb") if parts is None else bucket.fetch(*parts) as file:
             yield from gzip.GzipFile(fileobj=file) if place.casefold().endswith(".gz") else file
     except (OSError, EOFError, zlib.error) as error:
         raise SnowballFileError(f"Cannot read {what}: {type(error).__name__}: {error}") from None
@@ -152,8 +143,8 @@ def write_file(place: str, bucket: Bucket, file: IO[bytes]) -> None:
     :raises SnowballFileError: if it cannot be written.
     :raises botocore.exceptions.ClientError: as S3 answers.
     """
-    if is_s3(place):
-        bucket.put(*_parts_of(place), file)
+    if (parts := s3_parts(place)) is not None:
+        bucket.put(*parts, file)
         return
     target = Path(place)
     part = target.with_name(f"{target.name}.part")

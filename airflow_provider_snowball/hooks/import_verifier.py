@@ -13,7 +13,7 @@ from airflow_provider_snowball.exceptions import SnowballFileError, SnowballVeri
 from airflow_provider_snowball.hooks.bucket import Bucket, lines_of_file, write_file
 from airflow_provider_snowball.hooks.job_files import understood
 from airflow_provider_snowball.hooks.snowball import SnowballHook
-from airflow_provider_snowball.lifecycle import JobState, JobType
+from airflow_provider_snowball.lifecycle import JobState, JobType, is_at_or_past
 from airflow_provider_snowball.verification.comparison import Comparison, Difference, Kind, Rules
 from airflow_provider_snowball.verification.job_log import key_decoder
 from airflow_provider_snowball.verification.manifest import read_manifest
@@ -88,7 +88,7 @@ class ImportVerifier:
             raise SnowballVerificationError(
                 f"Job {job_id} is no import, but of type {kind}: it brings nothing to S3"
             )
-        if state != JobState.COMPLETE:
+        if not is_at_or_past(state, JobState.COMPLETE, kind):
             raise SnowballVerificationError(
                 f"Job {job_id} is {state}: wait until it is Complete, with JobsSensor, before it is verified"
             )

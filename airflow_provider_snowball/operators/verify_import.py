@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters, passed_on
 from airflow_provider_snowball.exceptions import SnowballVerificationError
 from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
-from airflow_provider_snowball.verification.request import VerificationRequest
+from airflow_provider_snowball.verification.request import TEMPLATED, VerificationRequest
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -71,7 +71,7 @@ class VerifyImportOperator(AwsParameters):
     .. seealso:: https://docs.aws.amazon.com/snowball/latest/developer-guide/importtype.html
     """
 
-    template_fields: Sequence[str] = ("job_ids", "manifest", "prefixes", "report", *AWS_TEMPLATE_FIELDS)
+    template_fields: Sequence[str] = (*TEMPLATED, *AWS_TEMPLATE_FIELDS)
     ui_color = "#e0f2e9"
 
     def __init__(

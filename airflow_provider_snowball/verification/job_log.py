@@ -27,11 +27,10 @@ _COLUMNS = {
 _NAMES = {plain(title): name for name, titles in _COLUMNS.items() for title in (name, *titles)}
 
 
-def key_decoder(encoding: str, what: str = "key_encoding") -> Callable[[str, str], str]:
+def key_decoder(encoding: str) -> Callable[[str, str], str]:
     """
     Return what makes a key of a text at a place.
 
-    :param what: what the encoding is called, for messages.
     :raises ArgumentError: if it is none of :data:`.request.KEY_ENCODINGS`.
     """
     if encoding == "none":
@@ -46,7 +45,7 @@ def key_decoder(encoding: str, what: str = "key_encoding") -> Callable[[str, str
             ) from None
 
     if encoding != "url":
-        raise ArgumentError(f"{what} must be one of {', '.join(KEY_ENCODINGS)}; got {encoding!r}")
+        raise ArgumentError(f"key_encoding must be one of {', '.join(KEY_ENCODINGS)}; got {encoding!r}")
     return decode
 
 

@@ -38,7 +38,7 @@ class Checksum(NamedTuple):
     value: str
 
 
-# Tuples, since there are millions of them: a frozen dataclass takes four times as long to make.
+# Tuples, since there are millions of them, and a frozen dataclass takes longer to make.
 class Claim(NamedTuple):
     """
     What one source says of an object.

@@ -10,10 +10,12 @@ from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.validate import check_flag, check_job_ids, is_literal
 from airflow_provider_snowball.verification.records import CHECKSUMS, ETAG
 
-__all__ = ["COLUMNS", "FORMATS", "KEY_ENCODINGS", "TOLERABLE", "VerificationRequest"]
+__all__ = ["COLUMNS", "FORMATS", "KEY_ENCODINGS", "TEMPLATED", "TOLERABLE", "VerificationRequest", "s3_parts"]
 
 #: What a manifest may say of an object, by the names of its columns.
 COLUMNS = ("bucket", "key", "size", ETAG, *CHECKSUMS)
+#: What of a request is templated.
+TEMPLATED = ("job_ids", "manifest", "prefixes", "report")
 #: How manifests may be written.
 FORMATS = ("csv", "jsonl")
 #: How keys may be written in a file.
@@ -39,12 +41,19 @@ def _check_jobs(value: Any, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(job_ids))
 
 
+def s3_parts(place: str) -> tuple[str, str] | None:
+    """Return bucket and key of a place in S3, None of a path."""
+    scheme = "s3://"
+    if not place.casefold().startswith(scheme):
+        return None
+    bucket, _, key = place[len(scheme) :].partition("/")
+    return bucket, key
+
+
 def _check_place(value: Any, name: str) -> str | None:
     if value is None or (isinstance(value, str) and value.strip()):
-        if isinstance(value, str) and value.casefold().startswith("s3://"):
-            bucket, _, key = value[len("s3://") :].partition("/")
-            if not bucket or not key:
-                raise ArgumentError(f"{name} must have a bucket and a key, s3://bucket/key; got {value!r}")
+        if value is not None and (parts := s3_parts(value)) is not None and not all(parts):
+            raise ArgumentError(f"{name} must have a bucket and a key, s3://bucket/key; got {value!r}")
         return value
     raise ArgumentError(f"{name} must be a path or s3://bucket/key; got {value!r}")
 
@@ -167,7 +176,7 @@ class VerificationRequest:
         known = {
             name: check(arguments[name], name)
             for name, check in _CHECKS.items()
-            if isinstance(arguments[name], Mapping) or is_literal(arguments[name])
+            if name not in TEMPLATED or is_literal(arguments[name])
         }
         _check_together(known)
 

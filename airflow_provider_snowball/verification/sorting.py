@@ -123,10 +123,6 @@ class SortedRecords(AbstractContextManager["SortedRecords"]):
         while rows := found.fetchmany(_ROWS_AT_A_TIME):
             yield from rows
 
-    def buckets(self) -> list[str]:
-        """Return the names of the buckets, sorted."""
-        return [name for (name,) in self._database.execute("SELECT DISTINCT bucket FROM records ORDER BY 1")]
-
 
 def _text(checksums: tuple[Checksum, ...]) -> str | None:
     return json.dumps(checksums) if checksums else None

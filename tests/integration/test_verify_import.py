@@ -304,7 +304,7 @@ class TestReport:
         for number in range(30):
             place.s3.put_object(Bucket=BUCKET, Key=f'"{number:02}"', Body=b"")
         place.s3.create_bucket(Bucket="reports")
-        for report in (str(tmp_path / "report.csv"), "s3://reports/a/report.csv"):
+        for report in (str(tmp_path / "report.csv"), "S3://reports/a/report.csv"):
             summary = place.verify(job_id, report=report)
             assert differences(summary) == {"extra": 30}
             assert (len(summary["first"]), summary["report"]) == (20, report)

@@ -65,6 +65,11 @@ class TestRequest:
             ({"tolerate": "extra"}, "tolerate must be a list of texts"),
             ({"use_logs": False}, "There is nothing to compare the bucket with"),
             ({"report": " "}, "report must be a path or s3://bucket/key"),
+            (
+                {"use_logs": "{{ params.logs }}"},
+                "use_logs must be True or False; got the str '{{ params.logs }}'",
+            ),
+            ({"manifest_format": "{{ params.form }}"}, "manifest_format must be one of csv, jsonl"),
             ({"request_payer": 1}, "request_payer must be True or False"),
         ],
     )
