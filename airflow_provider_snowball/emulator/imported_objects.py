@@ -34,14 +34,17 @@ def bring(transition: Transition, account_id: str, region_name: str) -> None:
     from moto.utilities.utils import get_partition
 
     s3 = s3_backends[account_id][get_partition(region_name)]
+    failed = set()
     for each in job.contents.succeeded:
+        if each.bucket in failed:
+            continue
         try:
             content = _content(each)
             key = s3.put_object(each.bucket, each.key, content, etag=None if content else _etag(each))
             key.contentsize = each.size
         except Exception as error:
             log.warning("%s cannot import into bucket %s: %s", job.job_id, each.bucket, error)
-            return
+            failed.add(each.bucket)
 
 
 def _content(each: DeviceObject) -> bytes:

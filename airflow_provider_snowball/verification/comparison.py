@@ -130,7 +130,8 @@ class Comparison:
                     self.alike += 1
                     self.bytes += pair.stored.size if pair.stored else 0
                     for claim in pair.claims:
-                        self.checksums.update(each.algorithm for each in claim.checksums)
+                        if claim.checksums:
+                            self.checksums.update(each.algorithm for each in claim.checksums)
                     continue
                 self.counts[difference.kind] += 1
                 yield difference
@@ -148,7 +149,8 @@ class Comparison:
         wanted = [
             pair.stored
             for pair in pairs
-            if pair.stored is not None and any(_needs_a_look(claim, pair.stored) for claim in pair.claims)
+            for claim in pair.claims
+            if claim.checksums and pair.stored is not None and _needs_a_look(claim, pair.stored)
         ]
         return {(each.bucket, each.key): each for each in self.look(wanted)} if wanted else {}
 
@@ -159,16 +161,26 @@ def _pairs(
     place_of = itemgetter(0)
     said, there = _in_order(groupby(claims, place_of)), _in_order(groupby(stored, place_of))
     claim, found = next(said, None), next(there, None)
-    while claim is not None or found is not None:
-        place = min(each[0] for each in (claim, found) if each is not None)
-        here: tuple[list[Claim], list[StoredObject]] = ([], [])
-        if claim is not None and claim[0] == place:
-            here[0].extend(each for _, each in claim[1])
+    while claim is not None and found is not None:
+        if claim[0] == found[0]:
+            yield from _of_one_place(_those_of(claim), _those_of(found))
+            claim, found = next(said, None), next(there, None)
+        elif claim[0] < found[0]:
+            yield from _of_one_place(_those_of(claim), ())
             claim = next(said, None)
-        if found is not None and found[0] == place:
-            here[1].extend(each for _, each in found[1])
+        else:
+            yield from _of_one_place((), _those_of(found))
             found = next(there, None)
-        yield from _of_one_place(*here)
+    while claim is not None:
+        yield from _of_one_place(_those_of(claim), ())
+        claim = next(said, None)
+    while found is not None:
+        yield from _of_one_place((), _those_of(found))
+        found = next(there, None)
+
+
+def _those_of(group: tuple[Place, Iterable[tuple[Place, T]]]) -> list[T]:
+    return [each for _, each in group[1]]
 
 
 def _in_order(groups: Iterable[tuple[Place, T]]) -> Iterator[tuple[Place, T]]:

@@ -32,6 +32,7 @@ Order = Callable[[str], bytes]
 #: SQLite takes this for pages, and as much again for sorting, in KiB.
 _CACHE = 48 * 1024
 _ROWS_AT_A_TIME = 1000
+_SOURCES = {source.value: source for source in Source}
 
 
 def exact_order(key: str) -> bytes:
@@ -68,7 +69,7 @@ class SortedRecords(AbstractContextManager["SortedRecords"]):
             self._database.execute(f"PRAGMA {pragma}")
         self._database.execute(
             "CREATE TABLE records (bucket TEXT, place BLOB, key TEXT, size INTEGER, etag TEXT, "
-            "checksums TEXT, job_id TEXT, error TEXT, source TEXT)"
+            "source TEXT, job_id TEXT, more TEXT)"
         )
 
     def __exit__(
@@ -82,8 +83,8 @@ class SortedRecords(AbstractContextManager["SortedRecords"]):
         order, key_of = self._order, self._kept_key
         self._add(
             (
-                each.bucket, order(each.key), key_of(each.key), each.size, None, _text(each.checksums),
-                each.job_id, each.error, each.source,
+                each.bucket, bytearray(order(each.key)), key_of(each.key), each.size, "", each.source.value,
+                each.job_id or "", _more(each),
             )
             for each in claims
         )  # fmt: skip
@@ -92,31 +93,33 @@ class SortedRecords(AbstractContextManager["SortedRecords"]):
         """Take objects of a bucket."""
         order, key_of = self._order, self._kept_key
         self._add(
-            (each.bucket, order(each.key), key_of(each.key), each.size, each.etag, None, None, None, None)
+            (each.bucket, bytearray(order(each.key)), key_of(each.key), each.size, each.etag, "", "", "")
             for each in objects
         )
 
-    def _kept_key(self, key: str) -> str | None:
+    def _kept_key(self, key: str) -> str:
         # What it is sorted by is all of it, and half of what there would be to sort.
-        return None if self._order is exact_order else key
+        return "" if self._order is exact_order else key
 
+    # A text or a bytearray goes to SQLite as it is; for bytes and None, sqlite3 first looks for an adapter,
+    # which takes as long as all the rest.
     def _add(self, rows: Iterable[tuple[object, ...]]) -> None:
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        self._database.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         self._database.execute("COMMIT")
 
     def claims(self) -> Iterator[tuple[Place, Claim]]:
         """Yield the claims in order, each with where it stands."""
-        for bucket, place, key, size, _, checksums, job_id, error, source in self._rows():
-            known = _checksums(checksums)
-            name = place.decode() if key is None else key
-            yield (bucket, place), Claim(Source(source), bucket, name, size, known, job_id, error)
+        for bucket, place, key, size, _, source, job_id, more in self._rows():
+            checksums, error = _less(more) if more else ((), None)
+            name = key or place.decode()
+            claim = Claim(_SOURCES[source], bucket, name, size, checksums, job_id or None, error)
+            yield (bucket, place), claim
 
     def objects(self) -> Iterator[tuple[Place, StoredObject]]:
         """Yield the objects in order, each with where it stands."""
         for bucket, place, key, size, etag, *_ in self._rows():
-            name = place.decode() if key is None else key
-            yield (bucket, place), StoredObject(bucket, name, size, etag)
+            yield (bucket, place), StoredObject(bucket, key or place.decode(), size, etag)
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         found = self._database.execute("SELECT * FROM records ORDER BY bucket, place, rowid")
@@ -124,9 +127,11 @@ class SortedRecords(AbstractContextManager["SortedRecords"]):
             yield from rows
 
 
-def _text(checksums: tuple[Checksum, ...]) -> str | None:
-    return json.dumps(checksums) if checksums else None
+def _more(claim: Claim) -> str:
+    """Return what most claims do not have."""
+    return json.dumps([claim.checksums, claim.error]) if claim.checksums or claim.error is not None else ""
 
 
-def _checksums(text: str | None) -> tuple[Checksum, ...]:
-    return tuple(starmap(Checksum, json.loads(text))) if text else ()
+def _less(text: str) -> tuple[tuple[Checksum, ...], str | None]:
+    checksums, error = json.loads(text)
+    return tuple(starmap(Checksum, checksums)), error

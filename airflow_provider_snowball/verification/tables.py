@@ -61,7 +61,7 @@ def read_rows(
         header = next(reader, None)
         if not header:
             raise UnreadableError(f"{what} is empty: it has not even a line that names its columns")
-        ours = _columns(header, names, what, required, strict=strict)
+        ours = list(_columns(header, names, what, required, strict=strict).items())
         for row in reader:
             if not row:
                 continue
@@ -72,7 +72,7 @@ def read_rows(
                 )
             if not row[-1] and not last.endswith(("\n", "\r")):
                 raise UnreadableError(f"{what} ends within a line, as if it had been cut: {_shown(row)}")
-            yield reader.line_num, {name: row[index] for name, index in ours.items()}
+            yield reader.line_num, {name: row[index] for name, index in ours}
     except csv.Error as error:
         raise UnreadableError(f"{what}, line {reader.line_num}, is no CSV: {error}") from None
 

@@ -65,6 +65,19 @@ def test_a_bucket_that_is_not_there_is_said(
     assert said[0].startswith(f"{job_id} cannot import into bucket {BUCKET}: ")
 
 
+def test_a_bucket_that_is_not_there_holds_no_other_up(
+    snowball: SnowballServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    s3 = create_bucket(snowball.endpoint_url)
+    order_import(client_of(snowball.endpoint_url), "a-bucket-that-is-gone", BUCKET)
+    with caplog.at_level(logging.WARNING):
+        snowball_clock.jump(60 * DAY)
+    said = [record.getMessage() for record in caplog.records if "cannot import" in record.getMessage()]
+    assert len(said) == 1
+    assert " cannot import into bucket a-bucket-that-is-gone: " in said[0]
+    assert len(listed(s3)) == 100
+
+
 def test_a_node_of_a_cluster_and_a_cancelled_import_bring_nothing(snowball: SnowballServer) -> None:
     s3 = create_bucket(snowball.endpoint_url)
     client = client_of(snowball.endpoint_url)

@@ -95,15 +95,17 @@ def order_cluster(client: Any, devices: int = 5) -> str:
     )
 
 
-def order_import(client: Any, bucket: str = BUCKET) -> str:
-    """Order an import into a bucket, and return the job's id."""
+def order_import(client: Any, *buckets: str) -> str:
+    """Order an import into these buckets, or the usual one, and return the job's id."""
     return str(
         client.create_job(
             JobType="IMPORT",
             SnowballType="EDGE",
             ShippingOption="NEXT_DAY",
             AddressId=_address(client),
-            Resources={"S3Resources": [{"BucketArn": f"arn:aws:s3:::{bucket}"}]},
+            Resources={
+                "S3Resources": [{"BucketArn": f"arn:aws:s3:::{bucket}"} for bucket in buckets or (BUCKET,)]
+            },
             RoleARN="arn:aws:iam::123456789012:role/snowball",
         )["JobId"]
     )
