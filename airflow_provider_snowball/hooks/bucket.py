@@ -7,9 +7,12 @@ import gzip
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, cast
+
+from botocore.exceptions import ClientError
 
 from airflow_provider_snowball.exceptions import SnowballAnswerError, SnowballFileError
 from airflow_provider_snowball.verification.records import CHECKSUMS, Checksum, StoredObject
@@ -45,7 +48,7 @@ class Bucket:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=bucket, Prefix=prefix, **self._more
         )
-        for page in pages:
+        for page in _read(pages, f"s3://{bucket}/{prefix}"):
             # An answer without a body is a page without members to botocore, and so the last one.
             listed = page.get("Contents") or []
             if "IsTruncated" not in page or page.get("KeyCount", len(listed)) != len(listed):
@@ -63,15 +66,19 @@ class Bucket:
         """
         Return objects with the checksums that S3 keeps of them, and as they are now.
 
+        :raises SnowballFileError: if one of them is gone.
+        :raises botocore.exceptions.ClientError: as the API answers.
+
         .. seealso:: :external+boto3:py:meth:`S3.Client.head_object`
         """
         with ThreadPoolExecutor(_HEADS, thread_name_prefix="snowball-heads") as pool:
             return list(pool.map(self._look, objects))
 
     def _look(self, stored: StoredObject) -> StoredObject:
-        found = self._client.head_object(
-            Bucket=stored.bucket, Key=stored.key, ChecksumMode="ENABLED", **self._more
-        )
+        with _about(f"s3://{stored.bucket}/{stored.key}"):
+            found = self._client.head_object(
+                Bucket=stored.bucket, Key=stored.key, ChecksumMode="ENABLED", **self._more
+            )
         encrypted_by = found.get("ServerSideEncryption", "")
         return StoredObject(
             stored.bucket,
@@ -86,13 +93,15 @@ class Bucket:
         """
         Return an object's content as a file, which is gone once it is closed.
 
+        :raises SnowballFileError: if there is no such object.
         :raises botocore.exceptions.ClientError: as the API answers.
 
         .. seealso:: :external+boto3:py:meth:`S3.Client.download_fileobj`
         """
         file = cast("IO[bytes]", TemporaryFile(prefix="snowball-manifest-"))  # noqa: SIM115 - the caller closes it
         try:
-            self._client.download_fileobj(bucket, key, file, ExtraArgs=dict(self._more))
+            with _about(f"s3://{bucket}/{key}"):
+                self._client.download_fileobj(bucket, key, file, ExtraArgs=dict(self._more))
         except BaseException:
             file.close()
             raise
@@ -103,11 +112,33 @@ class Bucket:
         """
         Write an object.
 
+        :raises botocore.exceptions.ClientError: as the API answers.
+
         .. seealso:: :external+boto3:py:meth:`S3.Client.upload_fileobj`
         """
-        self._client.upload_fileobj(
-            file, bucket, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8", **self._more}
-        )
+        with _about(f"s3://{bucket}/{key}"):
+            self._client.upload_fileobj(
+                file, bucket, key, ExtraArgs={"ContentType": "text/csv; charset=utf-8", **self._more}
+            )
+
+
+@contextmanager
+def _about(place: str) -> Iterator[None]:
+    """Have S3's errors name the place, and a HeadObject's, which is a number only, say what it means."""
+    try:
+        yield
+    except ClientError as error:
+        said = error.response.get("Error", {})
+        code, message = said.get("Code", ""), said.get("Message", "")
+        if code in ("404", "NoSuchKey"):
+            raise SnowballFileError(f"There is no object {place}") from None
+        named: Any = {"Code": "AccessDenied" if code == "403" else code, "Message": f"{message} ({place})"}
+        raise ClientError({**error.response, "Error": named}, error.operation_name) from None
+
+
+def _read(pages: Iterator[Any], place: str) -> Iterator[Any]:
+    with _about(place):
+        yield from pages
 
 
 def _checksums_of(found: Mapping[str, Any]) -> Iterator[Checksum]:

@@ -87,6 +87,14 @@ _ADVICE = {
     bc.UnknownSignatureVersionError: "correct signature_version among the options for botocore",
     bc.ParamValidationError: "correct role_arn and assume_role_kwargs of the connection",
 }
+#: IAM's actions of S3's operations; of Snowball's, they have one name.
+_ACTIONS_OF_S3 = {
+    "ListObjectsV2": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "GetObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+}
 _LONGEST_CODE = 100
 _AWS_ENDPOINT = re.compile(r"https://(?:snowball|snowball-fips|sts)\.(?P<region>[a-z]+(?:-[a-z0-9]+)+)\.\S+")
 
@@ -185,7 +193,8 @@ def _advice_on(error: Exception) -> str | None:
                 "assumes it, and that identity must be allowed sts:AssumeRole"
             )
         if code in _DENIED:
-            return f"allow the IAM action snowball:{error.operation_name}"
+            operation = error.operation_name
+            return f"allow the IAM action {_ACTIONS_OF_S3.get(operation, f'snowball:{operation}')}"
         return None
     if _cannot_be_sent(error):
         return "the credentials have a line break, or another character that no request can have"

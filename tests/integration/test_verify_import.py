@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from moto.core import set_initial_no_auth_action_count
+from moto.iam.models import iam_backends
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
@@ -26,6 +27,11 @@ from airflow_provider_snowball.exceptions import (
 from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from tests.fakes.emulated import BUCKET, client_of, create_bucket, order_cluster, order_import, steer
 from tests.fakes.fleet_server import connection
+
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2
+    from airflow.models.dag import DAG  # type: ignore[no-redef]  # the same there
 
 DAY = 86400.0
 OBJECTS = {"a.jpg": 10, "b/b.jpg": 2000, "big.bin": 50 * 2**20, "empty": 0}
@@ -286,7 +292,7 @@ class TestManifest:
             SnowballFileError, match=r"Cannot read manifest .*nowhere\.csv: FileNotFoundError"
         ):
             place.verify(job_id, manifest=str(tmp_path / "nowhere.csv"))
-        with pytest.raises(ClientError, match="404"):
+        with pytest.raises(SnowballFileError, match=f"There is no object s3://{BUCKET}/nowhere.csv"):
             place.verify(job_id, manifest=f"s3://{BUCKET}/nowhere.csv")
 
     def test_a_packed_one_that_is_torn(self, place: Place, tmp_path: Path) -> None:
@@ -354,6 +360,57 @@ class TestWhatIsNoImport:
         place.s3.delete_bucket(Bucket=BUCKET)
         with pytest.raises(SnowballPermanentError, match=r"bucket does not exist.*Airflow connection 'snow'"):
             place.verify(job_id)
+
+
+class TestDenied:
+    @pytest.mark.parametrize(
+        ("action", "words"),
+        [
+            ("s3:ListBucket", rf"ListObjectsV2: .*\(s3://{BUCKET}/\); allow the IAM action s3:ListBucket "),
+            ("s3:GetObject", rf"HeadObject: .*\(s3://{BUCKET}/a\); allow the IAM action s3:GetObject "),
+            ("s3:PutObject", r"PutObject: .*\(s3://reports/r.csv\); allow the IAM action s3:PutObject "),
+        ],
+    )
+    def test_a_permission_that_is_missing_fails_it(
+        self, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, words: str
+    ) -> None:
+        """The checksum of the manifest needs a look at each object."""
+        job_id = place.imported({"a": 1})
+        place.s3.create_bucket(Bucket="reports")
+        manifest = tmp_path / "list.jsonl"
+        manifest.write_text(json.dumps({"key": "a", "size": 1, "sha256": "ab" * 32}) + "\n")
+        iam = iam_backends["123456789012"]["aws"]
+        iam.create_user("us-east-1", "worker")
+        statements = [
+            {"Effect": "Allow", "Action": ["snowball:*", "s3:*"], "Resource": "*"},
+            {"Effect": "Deny", "Action": action, "Resource": "*"},
+        ]
+        iam.put_user_policy("worker", "most", json.dumps({"Version": "2012-10-17", "Statement": statements}))
+        key = iam.create_access_key("worker")
+        found = json.loads(connection(place.endpoint_url, key=key.access_key_id))
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", json.dumps(found | {"password": key.secret_access_key}))
+        verify = set_initial_no_auth_action_count(0)(place.verify)
+        with pytest.raises(SnowballPermanentError, match=f"^AccessDenied when calling {words}"):
+            verify(job_id, manifest=str(manifest), report="s3://reports/r.csv")
+
+
+def test_the_page_shows_what_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "before_the_source_may_go.md").read_text()
+    shown: dict[str, Any] = {"DAG": DAG, "VerifyImportOperator": VerifyImportOperator}
+    exec(page.split("```python\n")[1].split("```")[0], shown)
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(place.endpoint_url))
+    for bucket in ("my-manifests", "my-reports"):
+        place.s3.create_bucket(Bucket=bucket)
+    place.s3.put_object(Bucket="my-manifests", Key="monday.csv", Body=b"key,size\na,1\nb,2\n")
+    job_id = place.imported({"a": 1})
+    verify = shown["verify"]
+    verify.render_template_fields({"params": {"job_ids": [job_id]}, "run_id": "monday"})
+    pushed = Pushed()
+    with pytest.raises(SnowballVerificationError, match="1 missing"):
+        verify.execute({"ti": pushed})
+    report = place.s3.get_object(Bucket="my-reports", Key="monday.csv")["Body"].read().decode()
+    assert report.splitlines()[1:] == [f"missing,{BUCKET},b,expected with 2 bytes (manifest)"]
+    assert pushed.xcoms["verification"]["report"] == "s3://my-reports/monday.csv"
 
 
 def test_links_are_found_nowhere(
