@@ -81,7 +81,21 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
             "select task_id, state, try_number, extract(epoch from end_date)::float8 from task_instance"
         )
         instances = {row[0]: row[1:] for row in cursor.fetchall()}
+        # A worker that is killed as it ends has told its listeners, and not yet Airflow, which tries again.
+        cursor.execute(
+            "select task_id, try_number from task_instance_history where state not in ('success', 'skipped')"
+        )
+        not_ended = set(cursor.fetchall())
     ends = _by_task(_lines(home / "ends.jsonl"))
+    twice = {
+        name
+        for name, of_task in ends.items()
+        if sum(
+            each["end"] in ("success", "skipped") and (name, each["try_number"]) not in not_ended
+            for each in of_task
+        )
+        > 1 + (name in fire.cleared)
+    }
     told = told_jobs(home)
     changes = _changes(home)
     verdicts = Verdicts()
@@ -92,6 +106,8 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
             continue
         state, tries, ended_at = instances[name]
         _judge_end(verdicts, fire, wait, state, tries, ends.get(name, []))
+        if name in twice:
+            verdicts.add("twice", f"{name}: {ends[name]}")
         if ended_at is not None:
             _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), ended_at, tries=tries)
         if wait.then is not None:
@@ -125,9 +141,6 @@ def _judge_end(
         verdicts.add("wrong", f"{wait.name} failed for another reason: {last}")
     else:
         verdicts.add("right")
-    successes = [each for each in ends if each["end"] in ("success", "skipped")]
-    if len(successes) > 1 + (wait.name in fire.cleared):
-        verdicts.add("twice", f"{wait.name}: {successes}")
 
 
 def _fault_of(end: Mapping[str, Any]) -> str | None:
