@@ -10,6 +10,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -396,7 +397,11 @@ class TestDenied:
 
 def test_the_page_shows_what_runs(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[2] / "docs" / "before_the_source_may_go.md").read_text()
-    shown: dict[str, Any] = {"DAG": DAG, "VerifyImportOperator": VerifyImportOperator}
+    shown: dict[str, Any] = {
+        "DAG": DAG,
+        "VerifyImportOperator": VerifyImportOperator,
+        "datetime": datetime,
+    }
     exec(page.split("```python\n")[1].split("```")[0], shown)
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(place.endpoint_url))
     for bucket in ("my-manifests", "my-reports"):
