@@ -44,7 +44,7 @@ class Place:
         return str(json.loads((self.airflow.home / "passwords.json").read_text())[GUEST])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     pytest.importorskip("selenium", reason="browser tests need Selenium")
     from tests.browser.browser import CHROMIUM, DRIVER, Browser
