@@ -130,9 +130,12 @@ def _about(place: str) -> Iterator[None]:
     except ClientError as error:
         said = error.response.get("Error", {})
         code, message = said.get("Code", ""), said.get("Message", "")
-        if code in ("404", "NoSuchKey"):
+        # Of any other operation, a number is not S3's word, but a proxy's, say.
+        if error.operation_name == "HeadObject":
+            code = {"403": "AccessDenied", "404": "NoSuchKey"}.get(code, code)
+        if code == "NoSuchKey":
             raise SnowballFileError(f"There is no object {place}") from None
-        named: Any = {"Code": "AccessDenied" if code == "403" else code, "Message": f"{message} ({place})"}
+        named: Any = {"Code": code, "Message": f"{message} ({place})"}
         raise ClientError({**error.response, "Error": named}, error.operation_name) from None
 
 

@@ -146,13 +146,14 @@ class Comparison:
     def _look_closer(self, pairs: Sequence[_Pair]) -> dict[tuple[str, str], StoredObject]:
         if self.look is None:
             return {}
-        wanted = [
+        # Each once, however many say something of it.
+        wanted = dict.fromkeys(
             pair.stored
             for pair in pairs
             for claim in pair.claims
             if claim.checksums and pair.stored is not None and _needs_a_look(claim, pair.stored)
-        ]
-        return {(each.bucket, each.key): each for each in self.look(wanted)} if wanted else {}
+        )
+        return {(each.bucket, each.key): each for each in self.look(list(wanted))} if wanted else {}
 
 
 def _pairs(

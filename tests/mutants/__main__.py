@@ -15,7 +15,7 @@ from tests.mutants.mutations import Mutant, mutants_of
 from tests.mutants.trials import CHECKOUT, Outcome, try_all
 
 PACKAGE = "airflow_provider_snowball"
-#: The modules, each with the tests that are to tell its mutants, the likeliest first; unit tests if not said.
+#: The modules, each with the tests that are to tell its mutants, the likeliest first.
 MODULES = {
     "lifecycle.py": ("lifecycle", "machine_for_jobs"),
     "validate.py": ("validate", "config"),
@@ -29,17 +29,11 @@ MODULES = {
     "waiting/text.py": ("text", "machine"),
     "waiting/time_in_state.py": ("time_in_state",),
     "waiting/watch.py": ("watch", "watching"),
-    "verification/comparison.py": ("verification", "properties/test_verification"),
-    "verification/job_log.py": ("verification",),
-    "verification/manifest.py": ("verification", "properties/test_verification"),
-    "verification/request.py": ("verification",),
-    "verification/sorting.py": ("verification", "properties/test_verification"),
-    "verification/tables.py": ("verification", "properties/test_verification"),
     "hooks/errors.py": ("errors",),
     "hooks/redaction.py": ("redaction",),
 }
 TESTS = {
-    f"{PACKAGE}/{module}": [f"tests/{name if '/' in name else f'unit/test_{name}'}.py" for name in names]
+    f"{PACKAGE}/{module}": [f"tests/unit/test_{name}.py" for name in names]
     for module, names in MODULES.items()
 }
 LISTED = CHECKOUT / "tests" / "mutants" / "survivors.toml"

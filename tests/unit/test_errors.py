@@ -165,6 +165,20 @@ class TestAnswers:
             == "AccessDenied when calling DescribeJob: no; allow the IAM action snowball:DescribeJob"
         )
 
+    @pytest.mark.parametrize(
+        ("operation", "action"),
+        [
+            ("ListObjectsV2", "s3:ListBucket"),
+            ("HeadObject", "s3:GetObject"),
+            ("GetObject", "s3:GetObject"),
+            ("PutObject", "s3:PutObject"),
+            ("CreateMultipartUpload", "s3:PutObject"),
+        ],
+    )
+    def test_advice_names_the_action_of_a_call_of_s3(self, operation: str, action: str) -> None:
+        found = classify(answer("AccessDenied", "no.", of=operation))
+        assert str(found) == f"AccessDenied when calling {operation}: no; allow the IAM action {action}"
+
     def test_all_full_stops_make_way_for_advice(self) -> None:
         assert str(classify(answer("ExpiredToken", "It is old..."))).endswith(
             ": It is old; renew the session token"

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from airflow_provider_snowball.exceptions import SnowballAnswerError, SnowballPermanentError
+from airflow_provider_snowball.exceptions import (
+    SnowballAnswerError,
+    SnowballFileError,
+    SnowballPermanentError,
+)
 from airflow_provider_snowball.hooks.bucket import Bucket
 from airflow_provider_snowball.hooks.errors import permanent_as_such
 from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.verification.comparison import Comparison, Kind, Rules
 from airflow_provider_snowball.verification.job_log import key_decoder, read_log
 from airflow_provider_snowball.verification.manifest import read_manifest
-from airflow_provider_snowball.verification.records import Claim, Source, StoredObject, UnreadableError
+from airflow_provider_snowball.verification.records import (
+    Checksum,
+    Claim,
+    Source,
+    StoredObject,
+    UnreadableError,
+)
 from airflow_provider_snowball.verification.request import VerificationRequest
 from airflow_provider_snowball.verification.sorting import SortedRecords, exact_order, folded_order
 from airflow_provider_snowball.verification.tables import decoded
@@ -266,6 +278,31 @@ def client() -> Any:
     )
 
 
+class TestLook:
+    def test_a_number_of_s3_has_a_meaning(self, client: Any) -> None:
+        stored = StoredObject("x", "a", 1)
+        with Stubber(client) as stubber:
+            stubber.add_client_error("head_object", "403", "Forbidden", 403)
+            with pytest.raises(SnowballPermanentError, match=r"AccessDenied .*Forbidden \(s3://x/a\)"):
+                permanent_as_such(lambda: Bucket(client).look([stored]))
+            stubber.add_client_error("head_object", "404", "Not Found", 404)
+            with pytest.raises(SnowballFileError, match="There is no object s3://x/a"):
+                permanent_as_such(lambda: Bucket(client).look([stored]))
+
+    def test_an_object_that_two_claims_are_of_is_looked_at_once(self) -> None:
+        looked: list[StoredObject] = []
+
+        def look(objects: Sequence[StoredObject]) -> Sequence[StoredObject]:
+            looked.extend(objects)
+            return [each._replace(checksums=(Checksum("sha1", "ab"),)) for each in objects]
+
+        place, stored = ("x", b"a"), StoredObject("x", "a", 1)
+        claim = Claim(Source.MANIFEST, "x", "a", 1, (Checksum("sha1", "ab"),))
+        comparison = Comparison(Rules(manifest=True, logs=False), look)
+        assert list(comparison.differences(iter([(place, claim)] * 2), iter([(place, stored)]))) == []
+        assert (looked, comparison.alike) == ([stored], 1)
+
+
 class TestListing:
     def test_a_page_after_the_other_at_the_requesters_cost(self, client: Any) -> None:
         asked = {"Bucket": "x", "Prefix": "a/", "RequestPayer": "requester"}
@@ -291,6 +328,14 @@ class TestListing:
             assert next(listing).key == "a"
             with pytest.raises(SnowballPermanentError, match="not yours"):
                 permanent_as_such(lambda: next(listing))
+
+    @pytest.mark.parametrize("status", [403, 404])
+    def test_a_proxys_page_in_its_place_is_no_word_of_s3(self, client: Any, status: int) -> None:
+        """botocore takes the number of an answer without a code for one; another try may not meet it."""
+        with Stubber(client) as stubber:
+            stubber.add_client_error("list_objects_v2", str(status), "a page", status)
+            with pytest.raises(ClientError, match=r"a page \(s3://x/\)"):
+                permanent_as_such(lambda: list(Bucket(client).objects("x")))
 
     @pytest.mark.parametrize(
         "page",
