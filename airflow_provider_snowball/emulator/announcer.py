@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: Real seconds between two looks of the thread.
 _INTERVAL = 0.05
+#: Real seconds without any announcement after which :meth:`Announcer.settle` waits no longer.
+_PATIENCE = 10.0
 
 
 class Announcer:
@@ -38,8 +40,12 @@ class Announcer:
     def __init__(self, stores: Callable[[], Sequence[Store]]) -> None:
         self._stores = stores
         self._lock = threading.Lock()
+        #: Notified after each announcement.
+        self._progress = threading.Condition(self._lock)
         self._waiting: deque[tuple[Store, Transition]] = deque()
-        self._announcing = False
+        self._taken = self._announced = 0
+        #: The thread that announces, if one does.
+        self._announcing: threading.Thread | None = None
         self._watchers = 0
         self._thread: threading.Thread | None = None
 
@@ -54,22 +60,42 @@ class Announcer:
             stores = self._stores()
             found = [(store, transition) for store in stores for transition in store.take_transitions()]
             self._waiting.extend(sorted(found, key=lambda each: (each[1].at, each[1].job.order)))
+            self._taken += len(found)
             self._keep_watch(stores)
-            if self._announcing or not self._waiting:
+            if self._announcing is not None or not self._waiting:
                 return
-            self._announcing = True
+            self._announcing = threading.current_thread()
         try:
             while True:
                 with self._lock:
                     if not self._waiting:
-                        self._announcing = False
+                        self._announcing = None
                         return
                     store, transition = self._waiting.popleft()
-                _announce(store, transition)
+                try:
+                    _announce(store, transition)
+                finally:
+                    with self._progress:
+                        self._announced += 1
+                        self._progress.notify_all()
         except BaseException:
             with self._lock:
-                self._announcing = False
+                self._announcing = None
             raise
+
+    def settle(self) -> None:
+        """
+        Announce what has happened, and return once it was announced, whichever thread did that.
+
+        So that who moves the time finds what it brings. Gives up where nothing comes of it for some
+        seconds: the other thread may be waiting for this one, if a subscriber steers while it is notified.
+        """
+        self.announce()
+        with self._progress:
+            until = self._taken
+            while self._announced < until and self._announcing not in (None, threading.current_thread()):
+                if not self._progress.wait(_PATIENCE):
+                    return
 
     def watch(self) -> None:
         """Announce all transitions as they happen, until :meth:`unwatch` was called as often."""

@@ -81,7 +81,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
 
     def announce(self) -> None:
         """Announce at once what has happened."""
-        announcer.announce()
+        announcer.settle()
 
     def create_address(self, address: dict[str, Any]) -> str:
         """Store an address. In US regions one of another country is refused; elsewhere any will do."""
@@ -416,4 +416,4 @@ def all_backends() -> list[SnowballBackend]:
 
 #: Announces what happens to the jobs of all backends.
 announcer = Announcer(all_backends)
-snowball_clock.after_jump.append(announcer.announce)
+snowball_clock.after_jump.append(announcer.settle)

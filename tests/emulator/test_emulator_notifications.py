@@ -7,7 +7,8 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from moto import mock_aws
 
 from airflow_provider_snowball.emulator import snowball_clock
+from airflow_provider_snowball.emulator.models import announcer
 from airflow_provider_snowball.lifecycle import PATHS, JobType
 from tests.emulator.snowball_calls import (
     Connect,
@@ -43,6 +45,8 @@ class Subscribed:
 
     def received(self) -> list[str]:
         """Return the messages that have come since the last call, in their order."""
+        # A request does not wait for the thread that may be announcing what it did.
+        announcer.settle()
         texts = []
         while messages := self._sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get(
             "Messages"
@@ -204,42 +208,95 @@ def test_topic_that_is_not_there(client: Any, caplog: pytest.LogCaptureFixture) 
 
 
 class TestSubscriberOverHttp:
-    """A subscriber that asks Snowball while it is notified, as one that wakes up on a message does."""
-
     @pytest.fixture
-    def asks(self, client: Any) -> Iterator[tuple[str, list[Any]]]:
-        seen: list[Any] = []
+    def subscribe(self, connect: Connect) -> Iterator[Callable[[Callable[[str], object]], dict[str, Any]]]:
+        """``subscribe(hear)``: a Notification; ``hear`` gets each message, and is waited for."""
+        with ExitStack() as stack:
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if body["Type"] == "Notification":
-                    job_id = re.findall(r"\((JID.*?)\)", body["Message"])[0]
-                    described = client.describe_job(JobId=job_id)
-                    seen.append((body["Message"], described["JobMetadata"]["JobState"]))
-                self.send_response(200)
-                self.end_headers()
+            def subscribe(hear: Callable[[str], object]) -> dict[str, Any]:
+                class Handler(BaseHTTPRequestHandler):
+                    def do_POST(self) -> None:
+                        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                        if body["Type"] == "Notification":
+                            hear(body["Message"])
+                        self.send_response(200)
+                        self.end_headers()
 
-            def log_message(self, *args: Any) -> None:
-                pass
+                    def log_message(self, *args: Any) -> None:
+                        pass
 
-        with HTTPServer(("127.0.0.1", 0), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-            thread.start()
-            yield f"http://127.0.0.1:{server.server_port}/", seen
-            server.shutdown()
-            thread.join()
+                server = stack.enter_context(HTTPServer(("127.0.0.1", 0), Handler))
+                thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+                thread.start()
+                stack.callback(thread.join)
+                stack.callback(server.shutdown)
+                sns = connect(service="sns")
+                arn = sns.create_topic(Name="snowball")["TopicArn"]
+                sns.subscribe(
+                    TopicArn=arn, Protocol="http", Endpoint=f"http://127.0.0.1:{server.server_port}/"
+                )
+                return {"SnsTopicARN": arn, "NotifyAll": True}
 
-    def test_is_answered(self, client: Any, connect: Connect, asks: tuple[str, list[Any]]) -> None:
-        url, seen = asks
-        sns = connect(service="sns")
-        arn = sns.create_topic(Name="snowball")["TopicArn"]
-        sns.subscribe(TopicArn=arn, Protocol="http", Endpoint=url)
-        job_id = create_job(client, "IMPORT", Notification={"SnsTopicARN": arn, "NotifyAll": True})
+            yield subscribe
+
+    def test_is_answered(self, client: Any, subscribe: Any) -> None:
+        """One that asks Snowball while it is notified, as one that wakes up on a message does."""
+        seen = []
+
+        def ask(message: str) -> None:
+            job_id = re.findall(r"\((JID.*?)\)", message)[0]
+            seen.append((message, client.describe_job(JobId=job_id)["JobMetadata"]["JobState"]))
+
+        job_id = create_job(client, "IMPORT", Notification=subscribe(ask))
         snowball_clock.jump("6d")
         eventually(lambda: len(seen) >= 7)
         assert [state for _, state in seen] == ["New"] + ["WithCustomer"] * 6
         assert seen[-1][0] == f"Your job ({job_id}) was delivered to you.{MORE}"
+
+    def test_is_told_before_a_jump_returns(
+        self, client: Any, subscribe: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Though another thread has begun to tell of it."""
+        began, may_go_on = threading.Event(), threading.Event()
+        told: list[str] = []
+
+        def hear(message: str) -> None:
+            began.set()
+            may_go_on.wait()
+            told.append(message)
+
+        may_go_on.set()
+        create_job(client, "LOCAL_USE", Notification=subscribe(hear))
+        announcer.settle()
+        began.clear()
+        may_go_on.clear()
+        with monkeypatch.context() as context:
+            # Only the thread looks.
+            context.setattr(snowball_clock, "after_jump", [])
+            snowball_clock.jump("6d")
+        eventually(began.is_set)
+        jump = threading.Thread(target=snowball_clock.jump, args=("40d",))
+        jump.start()
+        jump.join(0.5)
+        waited = jump.is_alive()
+        may_go_on.set()
+        jump.join()
+        assert waited
+        assert len(told) == len(LOCAL_USE)
+
+    def test_may_move_the_time(self, client: Any, subscribe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that does waits for what waits for it, and is let go."""
+        monkeypatch.setattr("airflow_provider_snowball.emulator.announcer._PATIENCE", 0.05)
+        told: list[str] = []
+
+        def hear(message: str) -> None:
+            told.append(message)
+            if len(told) == 1:
+                snowball_clock.jump("40d")
+
+        create_job(client, "LOCAL_USE", Notification=subscribe(hear))
+        eventually(lambda: len(told) >= len(LOCAL_USE))
+        assert len(told) == len(LOCAL_USE)
 
 
 def test_watch_ends_with_the_jobs() -> None:
