@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 WHEEL_VENV := .venv-wheel
 BENCH_VENV := .venv-bench
+DOCS_VENV := .venv-docs
 FIRE_VENV := .venv-fire
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
 .PHONY: help test system fire fuzz mutants check lint types wheel test-wheel oldest newest lines hooks demo airflow deployment \
-	pictures bench bench-deployment clean
+	pictures docs bench bench-deployment clean
 
 help:
 	@echo "make airflow  Airflow with its UI and the examples, on a local emulator, until Ctrl-C"
@@ -22,6 +23,7 @@ help:
 	@echo "make lines    run the tests on each supported line of Airflow (hours)"
 	@echo "make fuzz     look for histories that are judged wrongly, for about an hour"
 	@echo "make mutants  break the package on purpose, and count what no test notices (a quarter of an hour)"
+	@echo "make docs     build the site, build/docs/index.html"
 	@echo "make check    what CI runs: lint, types, the wheel, and all tests against it"
 	@echo "make oldest   run the tests on the oldest supported Airflow, amazon provider and moto"
 	@echo "make newest   run the tests on the newest"
@@ -120,6 +122,19 @@ airflow: $(VENV)/.installed
 pictures: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/browser --pictures docs/images
 
+# In an environment of its own: the tests need an older docutils.
+$(DOCS_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(DOCS_VENV)/bin/python -m pip install --quiet --editable . --group docs
+	touch $@
+
+# A warning is an error. Asks no network, nor do the pages.
+docs: $(DOCS_VENV)/.installed
+	rm -rf build/docs
+	$(DOCS_VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs build/docs
+	$(DOCS_VENV)/bin/python docs/_ext/check_pages.py build/docs
+
 # In an environment of its own: the peers need aiobotocore, which holds botocore back.
 $(BENCH_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(BENCH_VENV)
@@ -135,4 +150,4 @@ bench-deployment: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python -m benchmarks.deployment $(CROWDS)
 
 clean:
-	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(FIRE_VENV) .nox build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(WHEEL_VENV) $(BENCH_VENV) $(DOCS_VENV) $(FIRE_VENV) .nox build dist .pytest_cache .mypy_cache .ruff_cache

@@ -65,7 +65,7 @@ with DAG(
 
     @task(trigger_rule="all_failed")
     def list_what_differs(ti: Any = None) -> list[dict[str, str]]:
-        """Return the first objects that have to be sent again; all of them are in the operator's report."""
+        """Return the first twenty objects that differ; the operator's ``report``, if set, has all."""
         summary = ti.xcom_pull(task_ids="verify", key="verification")
         return summary["first"] if summary else []
 

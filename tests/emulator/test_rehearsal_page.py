@@ -1,4 +1,4 @@
-"""docs/rehearse_a_migration.md does what it says: its commands and its Python run."""
+"""docs/rehearse_a_migration.md and docs/test_your_dag.md do what they say: commands and Python run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from airflow_provider_snowball.emulator.faults import KINDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "rehearse_a_migration.md"
+IN_TESTS = ROOT / "docs" / "test_your_dag.md"
 
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the docs are in a checkout only")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+def blocks(language: str, page: Path = PAGE) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
 
 
 def table(heading: str) -> list[list[str]]:
@@ -113,13 +114,13 @@ def test_fault_that_is_added(commands: dict[str, str], port: int) -> None:
 
 
 def test_python_in_process() -> None:
-    exec(compile(blocks("python")[0], PAGE.name, "exec"), {})
+    exec(compile(blocks("python", IN_TESTS)[0], PAGE.name, "exec"), {})
 
 
 def run_tests(folder: Path, *examples: str) -> str:
     """Run the page's tests, with its conftest.py, and return what pytest printed."""
     (folder / "pytest.ini").write_text("[pytest]\n")  # whatever is around the folder
-    (folder / "conftest.py").write_text(blocks("python")[1])
+    (folder / "conftest.py").write_text(blocks("python", IN_TESTS)[1])
     (folder / "test_page.py").write_text("\n\n".join(examples))
     dags = str(ROOT / "example_dags")
     done = subprocess.run(
@@ -139,14 +140,14 @@ def run_tests(folder: Path, *examples: str) -> str:
 
 
 def test_python_with_fixtures(tmp_path: Path) -> None:
-    printed = run_tests(tmp_path, blocks("python")[2])
+    printed = run_tests(tmp_path, blocks("python", IN_TESTS)[2])
     assert "1 passed" in printed, printed
 
 
 @pytest.mark.skipif(importlib.util.find_spec("airflow") is None, reason="Airflow is not installed")
 @pytest.mark.usefixtures("airflow_home")
 def test_python_of_a_dag_that_waits(tmp_path: Path) -> None:
-    printed = run_tests(tmp_path, *blocks("python")[2:4])
+    printed = run_tests(tmp_path, *blocks("python", IN_TESTS)[2:4])
     assert "2 passed" in printed, printed
 
 

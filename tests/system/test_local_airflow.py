@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 HOME = re.compile(r"Starting Airflow, .*; its logs are in (\S+)\n")
 LOGIN = re.compile(r"Airflow +(\S+) user (\S+) password (\S+)\n")
 SNOWBALL = re.compile(r"Snowball +(\S+) ")
-#: README.md says a minute or two; a machine that does other things takes longer.
+#: It takes a minute or two; a machine that does other things takes longer.
 READY_WITHIN = 360.0
 #: Seconds in which no task's state changes: the devices take less for each of their steps, and a try that
 #: Airflow itself failed is followed by another after the examples' retry_delay of five minutes.

@@ -151,7 +151,7 @@ def _fault_of(end: Mapping[str, Any]) -> str | None:
 def _judge_time(
     verdicts: Verdicts, fire: Fire, wait: Wait, polls: Sequence[float], ended_at: float, *, tries: int = 1
 ) -> None:
-    # One that begins in the triggerer counts anew with each try (README.md).
+    # One that begins in the triggerer counts anew with each try (docs/modes.md).
     begins_anew = tries > 1 and wait.arguments.get("start_from_trigger")
     if wait.timeout is not None and polls and not begins_anew:
         # It began a moment before it first polled.
