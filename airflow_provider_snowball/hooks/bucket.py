@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import gzip
+import shutil
+import uuid
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, cast
@@ -15,6 +18,7 @@ from typing import IO, Any, cast
 from botocore.exceptions import ClientError
 
 from airflow_provider_snowball.exceptions import SnowballAnswerError, SnowballFileError
+from airflow_provider_snowball.hooks.job_files import LONGEST_LINE
 from airflow_provider_snowball.verification.records import CHECKSUMS, Checksum, StoredObject
 from airflow_provider_snowball.verification.request import s3_parts
 
@@ -55,6 +59,12 @@ class Bucket:
                 raise SnowballAnswerError(
                     f"The listing of bucket {bucket} does not count, since a page of it is not whole"
                 )
+            if page["IsTruncated"] and not page.get("NextContinuationToken"):
+                # botocore's paginator takes it for the last one.
+                raise SnowballAnswerError(
+                    f"The listing of bucket {bucket} does not count, since a page says that more follows, "
+                    "and not where"
+                )
             for each in listed:
                 if not {"Key", "Size"} <= each.keys():
                     raise SnowballAnswerError(
@@ -79,6 +89,10 @@ class Bucket:
             found = self._client.head_object(
                 Bucket=stored.bucket, Key=stored.key, ChecksumMode="ENABLED", **self._more
             )
+        if "ContentLength" not in found:
+            raise SnowballAnswerError(
+                f"The answer about s3://{stored.bucket}/{stored.key} does not count, since it has no length"
+            )
         encrypted_by = found.get("ServerSideEncryption", "")
         return StoredObject(
             stored.bucket,
@@ -86,7 +100,7 @@ class Bucket:
             found["ContentLength"],
             found.get("ETag", "").strip('"').lower(),
             tuple(_checksums_of(found)),
-            encrypted_by.startswith("aws:kms") or "SSECustomerAlgorithm" in found,
+            encrypted_by.startswith("aws:kms"),
         )
 
     def fetch(self, bucket: str, key: str) -> IO[bytes]:
@@ -133,6 +147,10 @@ def _about(place: str) -> Iterator[None]:
         # Of any other operation, a number is not S3's word, but a proxy's, say.
         if error.operation_name == "HeadObject":
             code = {"403": "AccessDenied", "404": "NoSuchKey"}.get(code, code)
+            if code == "400":
+                message += (
+                    ", for an object under a customer's own key, or for a session token that has expired"
+                )
         if code == "NoSuchKey":
             raise SnowballFileError(f"There is no object {place}") from None
         named: Any = {"Code": code, "Message": f"{message} ({place})"}
@@ -165,9 +183,17 @@ def lines_of_file(place: str, bucket: Bucket, what: str) -> Iterator[bytes]:
     parts = s3_parts(place)
     try:
         with Path(place).open("rb") if parts is None else bucket.fetch(*parts) as file:
-            yield from gzip.GzipFile(fileobj=file) if place.casefold().endswith(".gz") else file
+            packed = place.casefold().endswith(".gz")
+            yield from _lines_of(cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file, what)
     except (OSError, EOFError, zlib.error) as error:
         raise SnowballFileError(f"Cannot read {what}: {type(error).__name__}: {error}") from None
+
+
+def _lines_of(file: IO[bytes], what: str) -> Iterator[bytes]:
+    for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            raise SnowballFileError(f"Cannot read {what}: line {number} has more than {LONGEST_LINE} bytes")
+        yield line
 
 
 def write_file(place: str, bucket: Bucket, file: IO[bytes]) -> None:
@@ -181,11 +207,12 @@ def write_file(place: str, bucket: Bucket, file: IO[bytes]) -> None:
         bucket.put(*parts, file)
         return
     target = Path(place)
-    part = target.with_name(f"{target.name}.part")
+    # A name of its own: mapped tasks may write at once.
+    part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
     try:
         with part.open("wb") as out:
-            while block := file.read(1 << 20):
-                out.write(block)
+            shutil.copyfileobj(file, out)
         part.replace(target)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise SnowballFileError(f"Cannot write the report {place}: {type(error).__name__}: {error}") from None

@@ -6,8 +6,9 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from airflow_provider_snowball.exceptions import SnowballFileError, SnowballVerificationError
 from airflow_provider_snowball.hooks.bucket import Bucket, lines_of_file, write_file
@@ -17,8 +18,8 @@ from airflow_provider_snowball.lifecycle import JobState, JobType, is_at_or_past
 from airflow_provider_snowball.verification.comparison import Comparison, Difference, Kind, Rules
 from airflow_provider_snowball.verification.job_log import key_decoder
 from airflow_provider_snowball.verification.manifest import read_manifest
-from airflow_provider_snowball.verification.records import Claim, StoredObject
-from airflow_provider_snowball.verification.request import VerificationRequest
+from airflow_provider_snowball.verification.records import Claim, Source, StoredObject
+from airflow_provider_snowball.verification.request import VerificationRequest, s3_parts
 from airflow_provider_snowball.verification.sorting import (
     SortedRecords,
     exact_order,
@@ -49,15 +50,17 @@ class ImportVerifier:
         #: What was read, for the summary: objects by source.
         self._read: dict[str, int] = {}
 
-    def verify(self) -> dict[str, Any]:
+    def verify(self, publish: Callable[[dict[str, Any]], None] = lambda _: None) -> dict[str, Any]:
         """
         Return a summary of plain JSON values; ``verified``: nothing differs but what is tolerated.
 
+        :param publish: is given the summary before the report is written, which may fail.
         :raises SnowballVerificationError: if a job is no import, or not complete.
         :raises SnowballFileError: if a log, the manifest or a listing cannot be read to its end or is not
             understood.
         """
         request = self._request
+        _check_folder_of(request.report)
         jobs = [self._import_job(job_id) for job_id in request.job_ids]
         buckets = sorted({bucket for job in jobs for bucket in _buckets_of(job)})
         order = folded_order if request.ignore_case else exact_order
@@ -65,8 +68,14 @@ class ImportVerifier:
             manifest=request.manifest is not None,
             logs=request.use_logs,
             tolerated=frozenset(map(Kind, request.tolerate)),
+            # Those created at once, in the order in which they were given.
+            jobs=tuple(
+                job["JobId"] for job in sorted(jobs, key=lambda job: str(job.get("CreationDate") or ""))
+            ),
         )
-        comparison = Comparison(rules, self._bucket.look)
+        comparison = Comparison(
+            rules, self._bucket.look, is_asked_for=request.is_asked_for if any(request.prefixes) else None
+        )
         with ExitStack() as opened:
             records = opened.enter_context(SortedRecords(order))
             records.add_claims(understood(self._asked_for(self._claims(jobs, buckets), buckets)))
@@ -77,9 +86,14 @@ class ImportVerifier:
                 stored = listed.objects()
             else:
                 stored = (((each.bucket, exact_order(each.key)), each) for each in self._stored(buckets))
-            differences = understood(comparison.differences(records.claims(), stored))
-            first = self._write(differences)
-        return self._summary(comparison, buckets, first)
+            report = opened.enter_context(TemporaryFile(prefix="snowball-report-"))
+            first = _write(understood(comparison.differences(records.claims(), stored)), report)
+            summary = self._summary(comparison, buckets, first)
+            publish(summary)
+            if request.report is not None:
+                report.seek(0)
+                write_file(request.report, self._bucket, report)
+        return summary
 
     def _import_job(self, job_id: str) -> dict[str, Any]:
         job: dict[str, Any] = dict(self._hook.describe_job(job_id).get("JobMetadata") or {})
@@ -98,24 +112,17 @@ class ImportVerifier:
 
     def _claims(self, jobs: list[dict[str, Any]], buckets: list[str]) -> Iterator[Claim]:
         request = self._request
+        # What failed first: whether anything failed outside the prefixes decides what of the rest is wanted.
+        for which in ("failure", "success") if request.use_logs else ():
+            for job in jobs:
+                count = 0
+                for claim in self._log_of(job, which):
+                    count += 1
+                    yield claim
+                self._count(f"{which} log", count)
+                self._say("Job %s: %s objects in the %s log", job["JobId"], count, which)
         if request.manifest is not None:
             yield from self._manifest(request.manifest, buckets[0] if len(buckets) == 1 else None)
-        if not request.use_logs:
-            return
-        for job in jobs:
-            counts = {}
-            for which in ("success", "failure"):
-                counts[which] = 0
-                for claim in self._log_of(job, which):
-                    counts[which] += 1
-                    yield claim
-                self._count(f"{which} log", counts[which])
-            self._say(
-                "Job %s: %s objects in the success log, %s in the failure log",
-                job["JobId"],
-                counts["success"],
-                counts["failure"],
-            )
 
     def _manifest(self, place: str, bucket: str | None) -> Iterator[Claim]:
         request = self._request
@@ -128,7 +135,7 @@ class ImportVerifier:
         for count, claim in enumerate(claims, 1):
             if count % _PROGRESS == 0:
                 self._say("%s: %s objects read", what, count)
-            yield claim._replace(key=request.mapped(claim.key)) if request.key_mapping else claim
+            yield request.placed(claim) if request.key_mapping else claim
         self._count("manifest", count)
         self._say("%s: %s objects", what, count)
 
@@ -142,6 +149,7 @@ class ImportVerifier:
         )
 
     def _asked_for(self, claims: Iterable[Claim], buckets: list[str]) -> Iterator[Claim]:
+        has_failed_outside = False
         for claim in claims:
             if claim.bucket not in buckets:
                 raise SnowballFileError(
@@ -150,14 +158,22 @@ class ImportVerifier:
                 )
             if self._request.is_asked_for(claim.key):
                 yield claim
-            else:
-                self._count("outside the prefixes", 1)
+                continue
+            self._count("outside the prefixes", 1)
+            # In which form a failure log has keys is not documented: it may be that of an object inside.
+            if claim.source is Source.FAILURE_LOG:
+                has_failed_outside = True
+                yield claim
+            elif claim.source is Source.SUCCESS_LOG and has_failed_outside:
+                yield claim
 
     def _stored(self, buckets: list[str]) -> Iterator[StoredObject]:
         count = 0
         for bucket in buckets:
-            for prefix in self._request.prefixes:
+            for prefix in self._request.listed_prefixes:
                 for each in self._bucket.objects(bucket, prefix):
+                    if self._request.ignore_case and not self._request.is_asked_for(each.key):
+                        continue
                     count += 1
                     if count % _PROGRESS == 0:
                         self._say("%s objects listed, last s3://%s/%s", count, bucket, each.key)
@@ -166,24 +182,6 @@ class ImportVerifier:
 
     def _count(self, source: str, count: int) -> None:
         self._read[source] = self._read.get(source, 0) + count
-
-    def _write(self, differences: Iterator[Difference]) -> list[Difference]:
-        """Write what differs to the report, if one is wanted; return the first of it."""
-        first: list[Difference] = []
-        with TemporaryFile(prefix="snowball-report-") as file:
-            text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-            rows = csv.writer(text)
-            rows.writerow(Difference._fields)
-            for difference in differences:
-                rows.writerow(difference)
-                if len(first) < NAMED:
-                    first.append(difference)
-            # Whoever sends the file closes it.
-            text.detach()
-            if self._request.report is not None:
-                file.seek(0)
-                write_file(self._request.report, self._bucket, file)
-        return first
 
     def _summary(self, comparison: Comparison, buckets: list[str], first: list[Difference]) -> dict[str, Any]:
         return {
@@ -200,6 +198,31 @@ class ImportVerifier:
             "first": [each._asdict() | {"kind": each.kind.value} for each in first],
             "report": self._request.report,
         }
+
+
+def _check_folder_of(report: str | None) -> None:
+    """
+    Look before anything is compared whether there is a folder for the report.
+
+    :raises SnowballFileError: if there is none.
+    """
+    if report is not None and s3_parts(report) is None and not Path(report).parent.is_dir():
+        raise SnowballFileError(f"Cannot write the report {report}: {Path(report).parent} is no folder")
+
+
+def _write(differences: Iterator[Difference], file: IO[bytes]) -> list[Difference]:
+    """Write what differs as CSV; return the first of it."""
+    first: list[Difference] = []
+    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+    rows = csv.writer(text)
+    rows.writerow(Difference._fields)
+    for difference in differences:
+        rows.writerow(difference)
+        if len(first) < NAMED:
+            first.append(difference)
+    # Whoever sends the file closes it.
+    text.detach()
+    return first
 
 
 def _buckets_of(job: dict[str, Any]) -> list[str]:

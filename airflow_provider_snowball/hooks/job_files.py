@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
 from typing import IO, TypeVar, cast
 from urllib.error import HTTPError
@@ -29,13 +30,15 @@ from airflow_provider_snowball.exceptions import SnowballFileError
 from airflow_provider_snowball.hooks.redaction import bounded, redacted
 from airflow_provider_snowball.verification.records import UnreadableError
 
-__all__ = ["lines_of", "open_link", "text_of", "understood"]
+__all__ = ["LONGEST_LINE", "lines_of", "open_link", "text_of", "understood"]
 
 T = TypeVar("T")
 #: Seconds without any byte after which the transfer has failed.
 _TIMEOUT = 60.0
-#: Bytes of a line of a log, its end included; a key has at most 1,024.
-_LONGEST_LINE = 1 << 20
+#: Bytes of a line of a log or a manifest, its end included; a key has at most 1,024.
+LONGEST_LINE = 1 << 20
+#: Bytes that are read at once.
+_BLOCK = 1 << 16
 
 
 class _SameOrSafer(HTTPRedirectHandler):
@@ -64,7 +67,7 @@ def open_link(
     :param what: what it leads to, for messages: ``the failure log of job JID…``.
     :param verify: as boto3 has it: False, or the path of a CA bundle.
     :param proxies: addresses by scheme; default: those of the environment.
-    :raises SnowballFileError: if it cannot be opened.
+    :raises SnowballFileError: if it cannot be opened, or could be a part without anybody knowing.
     """
     if not link.startswith(("https://", "http://")):
         raise SnowballFileError(f"Cannot read {what}: its link is neither https nor http")
@@ -84,7 +87,11 @@ def open_link(
             _SameOrSafer(),
         ):
             opener.add_handler(handler)
-        return cast("HTTPResponse", opener.open(link, timeout=_TIMEOUT))
+        response = cast("HTTPResponse", opener.open(link, timeout=_TIMEOUT))
+        if response.status == HTTPStatus.OK and (response.chunked or response.length is not None):
+            return response
+        response.close()
+        words = f"HTTP {response.status}, and nothing says how long it is: it may be a part"
     except HTTPError as error:
         # Not chained: urllib's exception carries the link. Nor in its own words, which may show a link, too.
         words = f"HTTP {error.code} {responses.get(error.code, '')}".rstrip()
@@ -114,22 +121,27 @@ def lines_of(response: HTTPResponse, what: str) -> Iterator[bytes]:
 
     :raises SnowballFileError: if the answer breaks off, so that a part is never taken for the whole.
     """
-    expected = response.length
-    read = 0
+    expected, read = response.length, 0
     with closing(response):
+        rest = b""
         try:
-            while line := response.readline(_LONGEST_LINE):
-                read += len(line)
-                if len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
-                    raise SnowballFileError(f"{_capital(what)} has a line of more than {_LONGEST_LINE} bytes")
-                yield line
+            # Not by the response's own lines: of a chunked answer they take an early end for the end.
+            while block := response.read(_BLOCK):
+                read += len(block)
+                *lines, rest = (rest + block).split(b"\n")
+                for line in lines:
+                    yield line + b"\n"
+                if len(rest) >= LONGEST_LINE:
+                    raise SnowballFileError(f"{_capital(what)} has a line of more than {LONGEST_LINE} bytes")
         except (OSError, HTTPException) as error:
             raise SnowballFileError(
                 f"{_capital(what)} broke off: {type(error).__name__}: {bounded(redacted(str(error)))}"
             ) from None
-    # The standard library takes an early end for the end when it reads by lines.
+    # The standard library takes an early end for the end here, too.
     if expected is not None and read < expected:
         raise SnowballFileError(f"{_capital(what)} broke off after {read} of {expected} bytes")
+    if rest:
+        yield rest
 
 
 def understood(entries: Iterable[T]) -> Iterator[T]:

@@ -11,13 +11,15 @@ import re
 
 import botocore.exceptions as bc
 
+from airflow_provider_snowball.exceptions import SnowballError
+
 __all__ = ["bounded", "redact", "redacted", "without_secrets"]
 
 #: How long a text about an error may be.
 _LONGEST = 2000
 _SECRETS = (
-    # A password in an address, whatever characters it has.
-    (re.compile(r"(?<=://)[^\s'\"<>]*@"), "***@"),
+    # A password in an address, whatever characters it has; a place in S3 has none.
+    (re.compile(r"(?<=://)(?<!\bs3://)[^\s'\"<>]*@"), "***@"),
     # A header that cannot be sent, as http.client shows it.
     (re.compile(r"(?i)(invalid header (?:value|name) ).*", re.DOTALL), r"\1***"),
     (re.compile(r"(?i)\b((?:authorization|x-amz-security-token)['\"]?\s*[:=]\s*).*", re.DOTALL), r"\1***"),
@@ -71,6 +73,8 @@ def without_secrets(error: BaseException) -> BaseException:
     text = str(error)
     if redacted(text) == text and len(text) <= _LONGEST and error.__cause__ is None is error.__context__:
         return error
+    if isinstance(error, SnowballError):
+        return type(error)(bounded(redacted(text)))
     if isinstance(error, bc.ClientError):
         told = dict(error.response.get("Error") or {})
         for name in ("Code", "Message"):

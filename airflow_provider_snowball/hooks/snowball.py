@@ -42,7 +42,7 @@ from airflow_provider_snowball.hooks.connection_settings import (
 from airflow_provider_snowball.hooks.connection_test import ask_for_a_cluster
 from airflow_provider_snowball.hooks.errors import classify
 from airflow_provider_snowball.hooks.job_files import lines_of, open_link, text_of, understood
-from airflow_provider_snowball.hooks.redaction import redacted
+from airflow_provider_snowball.hooks.redaction import bounded, redacted
 from airflow_provider_snowball.hooks.whole_answers import take_whole_answers_only, unreadable_as_broken
 from airflow_provider_snowball.lifecycle import ArgumentError, JobListEntry
 from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
@@ -416,8 +416,12 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         lines = self._log_lines(job_id, which)
         what = f"{which.capitalize()} log of job {job_id}"
         source = Source.SUCCESS_LOG if which == "success" else Source.FAILURE_LOG
-        return understood(
+        claims = understood(
             read_log(decoded(lines, what), source, what, job_id=job_id, bucket=bucket, decode=decode)
+        )
+        return (
+            each if each.error is None else each._replace(error=bounded(redacted(each.error)))
+            for each in claims
         )
 
     def _log_lines(self, job_id: str, which: Literal["success", "failure"]) -> Iterator[bytes]:

@@ -114,8 +114,13 @@ class VerifyImportOperator(AwsParameters):
         )
         hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
         SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
-        summary = permanent_as_such(lambda: ImportVerifier(hook, request, self.log.info).verify(), hook.where)
-        context["ti"].xcom_push("verification", summary)
+
+        def publish(summary: dict[str, Any]) -> None:
+            context["ti"].xcom_push("verification", summary)
+
+        summary = permanent_as_such(
+            lambda: ImportVerifier(hook, request, self.log.info).verify(publish), hook.where
+        )
         text = _describe(summary)
         if not summary["verified"]:
             raise SnowballVerificationError(text)
@@ -129,11 +134,16 @@ def _describe(summary: Mapping[str, Any]) -> str:
         f"{summary['alike']} of {summary['objects']} objects, {summary['bytes']} bytes, are as they should be"
     )
     where = f"in {', '.join(summary['buckets'])}"
+    if outside := summary["read"].get("outside the prefixes"):
+        where += f" ({outside} entries outside the prefixes were not compared)"
     if not counts:
         return f"{compared} {where}" + ("" if summary["verified"] else ": nothing was compared")
     words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    named = [
-        f"{each['kind']} s3://{each['bucket']}/{each['key']} ({each['detail']})" for each in summary["first"]
-    ]
+    named = [f"{each['kind']} {_shown(each)} ({each['detail']})" for each in summary["first"]]
     more = f"; all of them in {summary['report']}" if summary["report"] else ""
     return f"{compared} {where}; {words}: {'; '.join(named[:_NAMED])}{more}"
+
+
+def _shown(each: Mapping[str, Any]) -> str:
+    place = f"s3://{each['bucket']}/{each['key']}"
+    return place if place.isprintable() else repr(place)

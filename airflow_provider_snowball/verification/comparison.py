@@ -28,6 +28,8 @@ __all__ = ["Comparison", "Difference", "Kind", "Rules"]
 
 T = TypeVar("T")
 _AT_A_TIME = 256
+#: Characters of what is said of a difference.
+_LONGEST_DETAIL = 1000
 #: The ETag of an object that was uploaded in parts.
 _IN_PARTS = "-"
 
@@ -35,9 +37,10 @@ _IN_PARTS = "-"
 class Kind(StrEnum):
     """How an object differs, the gravest first. The values are in XComs and reports: they stay."""
 
-    #: In a job's failure log, and in no other job's success log.
+    #: In a job's failure log, and in no later job's success log.
     FAILED = "failed"
-    #: In the manifest and in no success log; not in the bucket, or nobody knows which object is meant.
+    #: In the manifest and in no success log; not in the bucket, or nobody knows which object is meant, or
+    #: several entries of the manifest have become one key.
     MISSING = "missing"
     #: In a success log, and not in the bucket.
     NOT_IN_BUCKET = "not_in_bucket"
@@ -70,11 +73,14 @@ class Rules:
     :param manifest: whether there is a manifest: what is not in it is extra.
     :param logs: whether the success logs have been read: what is not in them was not imported.
     :param tolerated: differences that are counted and written, and let it pass.
+    :param jobs: the ids of the jobs whose logs they are, in the order in which they were created: what failed
+        in one may have arrived with a later one.
     """
 
     manifest: bool
     logs: bool
     tolerated: frozenset[Kind] = frozenset()
+    jobs: tuple[str, ...] = ()
 
 
 class _Pair(NamedTuple):
@@ -94,10 +100,13 @@ class Comparison:
 
     :param look: returns objects with their checksums, for those whose ETag does not tell; None: they are not
         compared.
+    :param is_asked_for: whether a key is among those that are compared; of others, only what failed is
+        judged, since nobody says in which form a failure log has keys. None: all are.
     """
 
     rules: Rules
     look: Callable[[Sequence[StoredObject]], Sequence[StoredObject]] | None = None
+    is_asked_for: Callable[[str], bool] | None = None
     counts: Counter[Kind] = field(default_factory=Counter)
     #: Objects that anybody has said anything of, or that are there; bytes of those that are alike.
     objects: int = 0
@@ -121,9 +130,13 @@ class Comparison:
         :raises UnreadableError: if either is not in order.
         """
         every = _pairs(claims, stored)
+        asked_for = self.is_asked_for
         while pairs := list(islice(every, _AT_A_TIME)):
             closer = self._look_closer(pairs)
             for pair in pairs:
+                is_outside = asked_for is not None and pair.stored is None and not asked_for(pair.key)
+                if is_outside and _failure(pair, self.rules) is None:
+                    continue
                 self.objects += 1
                 difference = None if self._is_plain(pair) else _judge(pair, self.rules, closer)
                 if difference is None:
@@ -208,6 +221,8 @@ def _of_one_place(claims: Sequence[Claim], stored: Sequence[StoredObject]) -> It
         yield _Pair(stored[0].key if stored else claims[0].key, claims, stored[0] if stored else None)
         return
     left = {each.key: each for each in stored}
+    if len(left) < len(stored):
+        raise UnreadableError(f"The listing of bucket {stored[0].bucket} has {stored[0].key!r} twice")
     for key in keys:
         own = [claim for claim in claims if claim.key == key]
         found = left.pop(key, None)
@@ -216,47 +231,84 @@ def _of_one_place(claims: Sequence[Claim], stored: Sequence[StoredObject]) -> It
         yield _Pair(each.key, (), each)
 
 
-def _judge(pair: _Pair, rules: Rules, closer: dict[tuple[str, str], StoredObject]) -> Difference | None:
-    """Return the gravest difference of an object, None if it is as it should be."""
-    manifest, success, failures = (
-        [claim for claim in pair.claims if claim.source is source] for source in Source
-    )
-
-    def differs(kind: Kind, detail: str) -> Difference:
-        bucket = pair.claims[0].bucket if pair.claims else pair.stored.bucket if pair.stored else ""
-        return Difference(kind, bucket, pair.key, detail)
-
-    failed_in = {claim.job_id for claim in failures}
-    # What was sent again with another device has arrived, if anything else says so as well.
-    if failures and not any(claim.job_id not in failed_in for claim in success):
-        return differs(Kind.FAILED, "; ".join(f"job {claim.job_id}: {claim.error}" for claim in failures))
-    stored = pair.stored
-    if stored is None:
-        if pair.is_ambiguous:
-            return differs(Kind.MISSING, "others have this key in another case: which is meant is not known")
-        if success:
-            return differs(Kind.NOT_IN_BUCKET, f"in the success log of job {success[0].job_id}")
-        return differs(Kind.MISSING, f"expected with {_sizes(manifest)}")
-    stored = closer.get((stored.bucket, stored.key), stored)
-    return (
-        _of_size(differs, [*manifest, *success], stored)
-        or _of_checksums(differs, manifest, stored)
-        or _of_sources(differs, rules, manifest, success)
-    )
-
-
 _Differs = Callable[[Kind, str], Difference]
 
 
-def _of_size(differs: _Differs, claims: Sequence[Claim], stored: StoredObject) -> Difference | None:
-    if not claims:
+def _judge(pair: _Pair, rules: Rules, closer: dict[tuple[str, str], StoredObject]) -> Difference | None:
+    """
+    Return the gravest difference of an object, None if it is as it should be.
+
+    What is tolerated hides nothing that is not.
+    """
+    found = list(_differences(pair, rules, closer))
+    return next((each for each in found if each.kind not in rules.tolerated), found[0] if found else None)
+
+
+def _of_source(pair: _Pair, source: Source) -> list[Claim]:
+    return [claim for claim in pair.claims if claim.source is source]
+
+
+def _differs(pair: _Pair, kind: Kind, detail: str) -> Difference:
+    bucket = pair.claims[0].bucket if pair.claims else pair.stored.bucket if pair.stored else ""
+    if len(detail) > _LONGEST_DETAIL:
+        detail = f"{detail[:_LONGEST_DETAIL]}…"
+    return Difference(kind, bucket, pair.key, detail)
+
+
+def _failure(pair: _Pair, rules: Rules) -> Difference | None:
+    """Return that an object failed in a job, and arrived with no later one."""
+    failed = _of_source(pair, Source.FAILURE_LOG)
+    if not failed:
         return None
+    created = {job_id: number for number, job_id in enumerate(rules.jobs)}
+    # Of a job that nobody knows, nobody knows that it came later.
+    arrived = max(
+        (created.get(str(each.job_id), -1) for each in _of_source(pair, Source.SUCCESS_LOG)), default=-1
+    )
+    failed = [claim for claim in failed if created.get(str(claim.job_id), len(created)) >= arrived]
+    if not failed:
+        return None
+    return _differs(pair, Kind.FAILED, "; ".join(f"job {claim.job_id}: {claim.error}" for claim in failed))
+
+
+def _differences(
+    pair: _Pair, rules: Rules, closer: dict[tuple[str, str], StoredObject]
+) -> Iterator[Difference]:
+    """Yield what differs of an object, the gravest first."""
+    if failure := _failure(pair, rules):
+        yield failure
+        return
+    manifest, success = _of_source(pair, Source.MANIFEST), _of_source(pair, Source.SUCCESS_LOG)
+    written = dict.fromkeys(claim.written or claim.key for claim in manifest)
+    if len(written) > 1:
+        files = ", ".join(map(repr, written))
+        yield _differs(pair, Kind.MISSING, f"{len(written)} files of the manifest have this key: {files}")
+        return
+    stored = pair.stored
+    if stored is None:
+        if pair.is_ambiguous:
+            why = "others have this key in another case: which is meant is not known"
+            yield _differs(pair, Kind.MISSING, why)
+        elif success:
+            yield _differs(pair, Kind.NOT_IN_BUCKET, f"in the success log of job {success[0].job_id}")
+        else:
+            yield _differs(pair, Kind.MISSING, f"expected with {_sizes(manifest)}")
+        return
+    stored = closer.get((stored.bucket, stored.key), stored)
+    # A size that a failure log has is of the object that was to arrive, too.
+    yield from _of_size(pair, [*manifest, *success, *_of_source(pair, Source.FAILURE_LOG)], stored)
+    yield from _of_checksums(pair, manifest, stored)
+    yield from _of_sources(pair, rules, manifest, success)
+
+
+def _of_size(pair: _Pair, claims: Sequence[Claim], stored: StoredObject) -> Iterator[Difference]:
+    if not claims:
+        return
     sizes = {claim.size for claim in claims} - {None}
     if not sizes:
-        return differs(Kind.SIZE_UNKNOWN, f"nobody says its size; it has {stored.size} bytes")
-    if sizes != {stored.size}:
-        return differs(Kind.WRONG_SIZE, f"expected with {_sizes(claims)}; it has {stored.size}")
-    return None
+        yield _differs(pair, Kind.SIZE_UNKNOWN, f"nobody says its size; it has {stored.size} bytes")
+    elif sizes != {stored.size}:
+        yield _differs(pair, Kind.WRONG_SIZE, f"expected with {_sizes(claims)}; it has {stored.size}")
 
 
 def _sizes(claims: Sequence[Claim]) -> str:
@@ -264,22 +316,26 @@ def _sizes(claims: Sequence[Claim]) -> str:
     return " and ".join(said) or "no size"
 
 
-def _of_checksums(differs: _Differs, claims: Sequence[Claim], stored: StoredObject) -> Difference | None:
+def _of_checksums(pair: _Pair, claims: Sequence[Claim], stored: StoredObject) -> Iterator[Difference]:
     unknown = None
     for claim in claims:
         for checksum in claim.checksums:
             has = _value(checksum.algorithm, stored)
             if has is None:
-                unknown = unknown or differs(
+                unknown = unknown or _differs(
+                    pair,
                     Kind.NOT_COMPARED,
                     f"its {checksum.algorithm} is not known to S3: its ETag is {stored.etag or 'missing'}",
                 )
             elif has != checksum.value:
-                return differs(
+                yield _differs(
+                    pair,
                     Kind.WRONG_CHECKSUM,
                     f"expected with {checksum.algorithm} {checksum.value}; it has {has}",
                 )
-    return unknown
+                return
+    if unknown is not None:
+        yield unknown
 
 
 def _value(algorithm: str, stored: StoredObject) -> str | None:
@@ -303,13 +359,13 @@ def _needs_a_look(claim: Claim, stored: StoredObject) -> bool:
 
 
 def _of_sources(
-    differs: _Differs, rules: Rules, manifest: Sequence[Claim], success: Sequence[Claim]
-) -> Difference | None:
+    pair: _Pair, rules: Rules, manifest: Sequence[Claim], success: Sequence[Claim]
+) -> Iterator[Difference]:
     if rules.manifest and not manifest:
         logged = f"in the success log of job {success[0].job_id}, not in the manifest" if success else None
-        return differs(Kind.EXTRA, logged or "nobody said that it would be there")
-    if rules.logs and not success:
+        yield _differs(pair, Kind.EXTRA, logged or "nobody said that it would be there")
+    elif rules.logs and not success:
         if manifest:
-            return differs(Kind.NOT_LOGGED, "in no success log: it may have been there before")
-        return differs(Kind.EXTRA, "in no success log")
-    return None
+            yield _differs(pair, Kind.NOT_LOGGED, "in no success log: it may have been there before")
+        else:
+            yield _differs(pair, Kind.EXTRA, "in no success log")

@@ -78,7 +78,9 @@ def _claim_of(row: Mapping[str, str], bucket: str | None, decode: Callable[[str,
     if not row["key"]:
         raise UnreadableError(" has no key")
     checksums = () if len(row) <= _WITHOUT_CHECKSUMS else tuple(_checksums_of(row))
-    return Claim(Source.MANIFEST, named, decode(row["key"], ""), size_of(row["size"], ""), checksums)
+    key = decode(row["key"], "")
+    claim = Claim(Source.MANIFEST, named, key, size_of(row["size"], ""), checksums)
+    return claim if key == row["key"] else claim._replace(written=row["key"])
 
 
 def _checksums_of(row: Mapping[str, str]) -> Iterator[Checksum]:
@@ -97,7 +99,7 @@ def _rows_of_json(lines: Iterable[str], names: Mapping[str, str | None], what: s
             if not isinstance(row, dict):
                 raise ValueError(f"a {type(row).__name__} and no object")
             texts = _texts(row, names, where)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnreadableError(f"{where}, is not what a line of a manifest is: {error}") from None
         yield number, texts
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["CHECKSUMS", "ETAG", "Checksum", "Claim", "Source", "StoredObject", "UnreadableError"]
+__all__ = [
+    "CHECKSUMS",
+    "ETAG",
+    "LONGEST_KEY",
+    "Checksum",
+    "Claim",
+    "Source",
+    "StoredObject",
+    "UnreadableError",
+]
 
 #: The algorithms that S3 keeps a checksum by, and the lengths of their values in bytes. An MD5 is in an ETag
 #: only, and not in each.
 CHECKSUMS = {"md5": 16, "sha256": 32, "sha1": 20, "crc32": 4, "crc32c": 4, "crc64nvme": 8}
+#: Bytes of a key, in UTF-8.
+LONGEST_KEY = 1024
 #: What a checksum is called that is compared with an object's ETag as it stands.
 ETAG = "etag"
 
@@ -46,6 +57,8 @@ class Claim(NamedTuple):
     :param size: in bytes; None if the source does not say.
     :param job_id: whose log it is; None in a manifest.
     :param error: why it failed, in the words of a failure log.
+    :param written: the key as a manifest has it, where that is another: two that are written differently are
+        two files.
     """
 
     source: Source
@@ -55,6 +68,7 @@ class Claim(NamedTuple):
     checksums: tuple[Checksum, ...] = ()
     job_id: str | None = None
     error: str | None = None
+    written: str | None = None
 
 
 class StoredObject(NamedTuple):
@@ -63,7 +77,7 @@ class StoredObject(NamedTuple):
 
     :param etag: without its quotes.
     :param checksums: of the whole object, where they have been asked for.
-    :param is_etag_opaque: whether it is encrypted so that its ETag is no MD5 (KMS, a customer's key).
+    :param is_etag_opaque: whether it is encrypted so that its ETag is no MD5 (KMS).
     """
 
     bucket: str

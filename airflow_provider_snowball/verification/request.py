@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.validate import check_flag, check_job_ids, is_literal
-from airflow_provider_snowball.verification.records import CHECKSUMS, ETAG
+from airflow_provider_snowball.verification.records import CHECKSUMS, ETAG, Claim
 
 __all__ = ["COLUMNS", "FORMATS", "KEY_ENCODINGS", "TEMPLATED", "TOLERABLE", "VerificationRequest", "s3_parts"]
 
 #: What a manifest may say of an object, by the names of its columns.
 COLUMNS = ("bucket", "key", "size", ETAG, *CHECKSUMS)
+#: A bucket's name, as botocore checks it; what else it takes (an ARN) has colons and slashes.
+_BUCKET = re.compile(r"[a-zA-Z0-9.\-_]{1,255}")
 #: What of a request is templated.
 TEMPLATED = ("job_ids", "manifest", "prefixes", "report")
 #: How manifests may be written.
@@ -51,25 +56,46 @@ def s3_parts(place: str) -> tuple[str, str] | None:
 
 
 def _check_place(value: Any, name: str) -> str | None:
-    if value is None or (isinstance(value, str) and value.strip()):
-        if value is not None and (parts := s3_parts(value)) is not None and not all(parts):
-            raise ArgumentError(f"{name} must have a bucket and a key, s3://bucket/key; got {value!r}")
-        return value
-    raise ArgumentError(f"{name} must be a path or s3://bucket/key; got {value!r}")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ArgumentError(f"{name} must be a path or s3://bucket/key; got {value!r}")
+    parts = s3_parts(value)
+    if parts is None:
+        if not Path(value).name:
+            raise ArgumentError(f"{name} must be the path of a file; got {value!r}")
+    elif not all(parts) or not _BUCKET.fullmatch(parts[0]):
+        raise ArgumentError(f"{name} must have a bucket and a key, s3://bucket/key; got {value!r}")
+    return value
 
 
 def _check_prefixes(value: Any, name: str) -> tuple[str, ...]:
     if value is None:
         return ("",)
     prefixes = _texts(value, name)
+    for each in prefixes:
+        try:
+            each.encode()
+        except UnicodeEncodeError:
+            raise ArgumentError(f"each of {name} must be a text that S3 takes; got {each!r}") from None
     if not prefixes:
         raise ArgumentError(f"{name} must name at least one prefix; leave it out (None) for whole buckets")
-    # One within another would be listed twice.
+    return _none_within_another(prefixes)
+
+
+def _none_within_another(prefixes: Iterable[str]) -> tuple[str, ...]:
+    """Return prefixes in the order in which S3 lists them, without those that would be listed twice."""
+    every = set(prefixes)
     return tuple(
         each
-        for each in sorted(set(prefixes), key=str.encode)
-        if not any(each != other and each.startswith(other) for other in prefixes)
+        for each in sorted(every, key=str.encode)
+        if not any(each != other and each.startswith(other) for other in every)
     )
+
+
+def _before_case(prefix: str) -> str:
+    """Return the beginning of a prefix that is the same in any case: what has no letters, in ASCII."""
+    return "".join(takewhile(lambda each: each.isascii() and not each.isalpha(), prefix))
 
 
 def _check_mapping(value: Any, name: str) -> tuple[tuple[str, str], ...]:
@@ -191,6 +217,18 @@ class VerificationRequest:
             if key.startswith(beginning):
                 return other + key[len(beginning) :]
         return key
+
+    def placed(self, claim: Claim) -> Claim:
+        """Return what a manifest says, under the key in S3."""
+        key = self.mapped(claim.key)
+        return claim if key == claim.key else claim._replace(key=key, written=claim.written or claim.key)
+
+    @property
+    def listed_prefixes(self) -> tuple[str, ...]:
+        """What is listed, so that nothing is left out that is asked for."""
+        if not self.ignore_case:
+            return self.prefixes
+        return _none_within_another(map(_before_case, self.prefixes))
 
     def is_asked_for(self, key: str) -> bool:
         """Tell whether a key is among those that are compared."""

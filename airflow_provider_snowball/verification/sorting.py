@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from airflow_provider_snowball.verification.records import (
+    LONGEST_KEY,
     Checksum,
     Claim,
     Source,
@@ -32,20 +33,34 @@ Order = Callable[[str], bytes]
 #: SQLite takes this for pages, and as much again for sorting, in KiB.
 _CACHE = 48 * 1024
 _ROWS_AT_A_TIME = 1000
+#: Of a key that is shown in an error.
+_SHOWN = 200
+_More = tuple[tuple[Checksum, ...], str | None, str | None]
+_NOTHING_MORE: _More = ((), None, None)
 _SOURCES = {source.value: source for source in Source}
 
 
 def exact_order(key: str) -> bytes:
-    """Return what S3 sorts a key by."""
+    """
+    Return what S3 sorts a key by.
+
+    :raises UnreadableError: if S3 can have no such key.
+    """
     try:
-        return key.encode()
+        place = key.encode()
     except UnicodeEncodeError:
         raise UnreadableError(f"The key {key!r} is no text that S3 takes: half a surrogate pair") from None
+    if len(place) > LONGEST_KEY:
+        raise UnreadableError(
+            f"The key {key[:_SHOWN]!r}… has {len(place)} bytes, and S3 takes {LONGEST_KEY} at most"
+        )
+    return place
 
 
 def folded_order(key: str) -> bytes:
-    """Return the same for all keys that differ in case only."""
-    return exact_order(key.casefold())
+    """Return the same for all keys that differ in case only, as Unicode folds it."""
+    exact_order(key)
+    return key.casefold().encode()
 
 
 class SortedRecords(AbstractContextManager["SortedRecords"]):
@@ -111,9 +126,9 @@ class SortedRecords(AbstractContextManager["SortedRecords"]):
     def claims(self) -> Iterator[tuple[Place, Claim]]:
         """Yield the claims in order, each with where it stands."""
         for bucket, place, key, size, _, source, job_id, more in self._rows():
-            checksums, error = _less(more) if more else ((), None)
+            checksums, error, written = _less(more) if more else _NOTHING_MORE
             name = key or place.decode()
-            claim = Claim(_SOURCES[source], bucket, name, size, checksums, job_id or None, error)
+            claim = Claim(_SOURCES[source], bucket, name, size, checksums, job_id or None, error, written)
             yield (bucket, place), claim
 
     def objects(self) -> Iterator[tuple[Place, StoredObject]]:
@@ -129,9 +144,11 @@ class SortedRecords(AbstractContextManager["SortedRecords"]):
 
 def _more(claim: Claim) -> str:
     """Return what most claims do not have."""
-    return json.dumps([claim.checksums, claim.error]) if claim.checksums or claim.error is not None else ""
+    if not claim.checksums and claim.error is None is claim.written:
+        return ""
+    return json.dumps([claim.checksums, claim.error, claim.written])
 
 
-def _less(text: str) -> tuple[tuple[Checksum, ...], str | None]:
-    checksums, error = json.loads(text)
-    return tuple(starmap(Checksum, checksums)), error
+def _less(text: str) -> _More:
+    checksums, error, written = json.loads(text)
+    return tuple(starmap(Checksum, checksums)), error, written

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from socketserver import BaseRequestHandler, TCPServer
 
 import pytest
 
@@ -137,3 +138,56 @@ class TestBadDays:
     def test_no_link_of_another_kind(self) -> None:
         with pytest.raises(SnowballFileError, match="neither https nor http"):
             open_link("file:///etc/passwd", "the log")
+
+
+LOG = b"Bucket,Key,Size,Error\nx,a,1,gone\nx,b,2,gone\n"
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+FRAMINGS = {
+    "length": (HEAD + f"Content-Length: {len(LOG)}\r\n\r\n".encode(), LOG),
+    "chunked": (
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+        b"".join(b"%x\r\n%b\r\n" % (len(line), line) for line in LOG.splitlines(keepends=True))
+        + b"0\r\n\r\n",
+    ),
+    "a part": (HEAD.replace(b"200 OK", b"206 Partial Content") + b"Content-Length: 22\r\n\r\n", LOG[:22]),
+    "neither": (HEAD + b"\r\n", LOG),
+}
+
+
+@pytest.fixture
+def serve_bytes() -> Iterator[Callable[[bytes], str]]:
+    """Return what serves these bytes to who comes next, and returns a link to them."""
+    answers: list[bytes] = []
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            while b"\r\n\r\n" not in self.request.recv(65536):
+                pass
+            self.request.sendall(answers.pop())
+
+    with TCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+
+        def serve(answer: bytes) -> str:
+            answers.append(answer)
+            return f"http://127.0.0.1:{server.server_address[1]}/log"
+
+        yield serve
+        server.shutdown()
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_no_beginning_of_a_log_is_one(framing: str, serve_bytes: Callable[[bytes], str]) -> None:
+    head, body = FRAMINGS[framing]
+    whole = []
+    for cut in range(len(body) + 1):
+        try:
+            lines = list(lines_of(open_link(serve_bytes(head + body[:cut]), "the log"), "the log"))
+        except SnowballFileError:
+            continue
+        assert b"".join(lines) == LOG
+        whole.append(cut)
+    # The last chunk's own end says nothing.
+    assert whole == {"length": [len(body)], "chunked": [*range(len(body) - 4, len(body) + 1)]}.get(
+        framing, []
+    )

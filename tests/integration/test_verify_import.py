@@ -10,7 +10,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,16 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         yield Place(server.endpoint_url)
 
 
+@pytest.fixture
+def days(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """``days(n)``: jobs are from now on created on that day of a year."""
+
+    def set_date(number: int) -> None:
+        monkeypatch.setattr(snowball_clock, "wall", lambda: datetime(2026, 1, 1 + number, tzinfo=UTC))
+
+    return set_date
+
+
 def rows_of(objects: dict[str, int]) -> list[dict[str, Any]]:
     return [{"key": key, "size": size} for key, size in objects.items()]
 
@@ -149,11 +159,36 @@ class TestLogsAlone:
             f"1 failed: failed s3://{BUCKET}/a.jpg (job {summary['job_ids'][0]}: Checksum mismatch)"
         )
 
-    def test_what_was_sent_again_has_arrived(self, place: Place) -> None:
+    def test_what_was_sent_again_has_arrived(self, place: Place, days: Callable[[int], None]) -> None:
+        days(0)
         first = place.imported(OBJECTS, {"a.jpg": "Checksum mismatch"})
+        days(1)
         second = place.imported({"a.jpg": 10})
         assert differences(place.verify(first, second)) == {}
-        assert differences(place.verify(second, first, tolerate=["extra"])) == {}
+        assert differences(place.verify(second, first)) == {}
+
+    def test_what_an_earlier_job_had_brought_was_not_sent_again(
+        self, place: Place, days: Callable[[int], None]
+    ) -> None:
+        days(0)
+        earlier = place.imported({"a.jpg": 10})
+        days(1)
+        later = place.imported(OBJECTS, {"a.jpg": "Checksum mismatch"})
+        assert differences(place.verify(earlier, later)) == {"failed": 1}
+        assert differences(place.verify(later, earlier)) == {"failed": 1}
+
+    def test_what_was_sent_again_has_the_size_of_what_failed(self, place: Place) -> None:
+        first = place.imported(OBJECTS, {"b/b.jpg": "Checksum mismatch"})
+        second = place.imported({"b/b.jpg": 10})
+        summary = place.verify(first, second)
+        assert differences(summary) == {"wrong_size": 1}
+        assert "10 bytes (success log) and 2000 bytes (failure log)" in summary["raised"]
+
+    def test_words_of_a_failure_are_short_and_show_no_link(self, place: Place) -> None:
+        words = "GET https://x/y?X-Amz-Signature=abcdef failed " + "x" * 5000
+        summary = place.verify(place.imported(OBJECTS, {"a.jpg": words}))
+        assert "abcdef" not in json.dumps(summary)
+        assert len(summary["first"][0]["detail"]) < 1100
 
     def test_strange_keys(self, place: Place) -> None:
         assert differences(place.verify(place.imported(dict.fromkeys(STRANGE, 3)))) == {}
@@ -179,9 +214,64 @@ class TestLogsAlone:
         assert summary["read"] == {"success log": 4, "failure log": 0, "outside the prefixes": 2, "bucket": 2}
         assert differences(place.verify(job_id, prefixes=["a", "b/"])) == {"not_in_bucket": 1}
 
+    def test_what_failed_outside_the_prefixes_fails_it_too(
+        self, place: Place, days: Callable[[int], None]
+    ) -> None:
+        """In which form a failure log has keys is not documented."""
+        days(0)
+        first = place.imported(OBJECTS, {"a.jpg": "Checksum mismatch"})
+        summary = place.verify(first, prefixes=["b/"])
+        assert differences(summary) == {"failed": 1}
+        assert "(3 entries outside the prefixes were not compared)" in summary["raised"]
+        days(1)
+        second = place.imported({"a.jpg": 10})
+        summary = place.verify(first, second, prefixes=["b/"])
+        assert (differences(summary), summary["alike"], summary["objects"]) == ({}, 1, 1)
+
     def test_where_there_is_nothing_nothing_is_verified(self, place: Place) -> None:
         summary = place.verify(place.imported(OBJECTS), prefixes=["nowhere/"])
-        assert summary["raised"].endswith(f"in {BUCKET}: nothing was compared")
+        assert summary["raised"].endswith("were not compared): nothing was compared")
+
+    def test_prefixes_are_found_in_any_case(self, place: Place) -> None:
+        """Which of two is meant nobody knows, wherever a prefix begins."""
+        job_id = place.imported({"data/x": 1})
+        place.s3.put_object(Bucket=BUCKET, Key="DATA/x", Body=b"22")
+        manifest = place.manifest("m.csv", rows_of({"Data/x": 1}))
+        asked = {"manifest": manifest, "use_logs": False, "ignore_case": True, "prefixes": ["data/"]}
+        assert differences(place.verify(job_id, **asked)) == {"missing": 1, "extra": 2}
+        place.s3.delete_object(Bucket=BUCKET, Key="data/x")
+        assert differences(place.verify(job_id, **asked)) == {"wrong_size": 1}
+
+    def test_two_files_that_become_one_key(self, place: Place) -> None:
+        manifest = place.manifest("m.csv", rows_of({"/mnt/a/x": 3, "/mnt/b/x": 3}))
+        summary = place.verify(
+            place.imported({"data/x": 3}),
+            manifest=manifest,
+            key_mapping={"/mnt/a/": "data/", "/mnt/b/": "data/"},
+        )
+        assert differences(summary) == {"missing": 1}
+        assert "2 files of the manifest have this key: '/mnt/a/x', '/mnt/b/x'" in summary["raised"]
+
+    def test_a_report_has_a_folder_before_anything_is_compared(self, place: Place, tmp_path: Path) -> None:
+        job_id = place.imported(OBJECTS)
+        with pytest.raises(SnowballFileError, match="is no folder"):
+            place.verify(job_id, report=str(tmp_path / "nowhere" / "report.csv"))
+
+    def test_the_summary_is_there_though_the_report_cannot_be_written(
+        self, place: Place, tmp_path: Path
+    ) -> None:
+        (tmp_path / "report.csv").mkdir()
+        operator = VerifyImportOperator(
+            task_id="verify",
+            job_ids=[place.imported(OBJECTS)],
+            aws_conn_id="snow",
+            report=str(tmp_path / "report.csv"),
+        )
+        pushed = Pushed()
+        with pytest.raises(SnowballFileError, match="Cannot write the report"):
+            operator.execute({"ti": pushed})  # type: ignore[typeddict-item]
+        assert pushed.xcoms["verification"]["verified"] is True
+        assert [each.name for each in tmp_path.iterdir()] == ["report.csv"]
 
 
 class TestManifest:

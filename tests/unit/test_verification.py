@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -16,7 +18,7 @@ from airflow_provider_snowball.exceptions import (
     SnowballFileError,
     SnowballPermanentError,
 )
-from airflow_provider_snowball.hooks.bucket import Bucket
+from airflow_provider_snowball.hooks.bucket import Bucket, lines_of_file
 from airflow_provider_snowball.hooks.errors import permanent_as_such
 from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.verification.comparison import Comparison, Kind, Rules
@@ -57,6 +59,10 @@ class TestRequest:
             ({"manifest": ""}, "manifest must be a path or s3://bucket/key; got ''"),
             ({"manifest": "s3://bucket"}, "manifest must have a bucket and a key"),
             ({"manifest": "s3:///key"}, "manifest must have a bucket and a key"),
+            ({"manifest": "s3://my bucket/m.csv"}, "manifest must have a bucket and a key"),
+            ({"manifest": "m\0.csv"}, "manifest must be a path or s3://bucket/key"),
+            ({"report": "/"}, "report must be the path of a file; got '/'"),
+            ({"prefixes": ["\ud800"]}, "each of prefixes must be a text that S3 takes"),
             ({"manifest": "list.txt"}, "manifest_format must be given (csv, jsonl)"),
             ({"manifest_format": "xml"}, "manifest_format must be one of csv, jsonl; got 'xml'"),
             (
@@ -199,6 +205,7 @@ class TestJsonLines:
                 '{"key": "a", "size": 1',
                 "line 1, is not what a line of a manifest is: Expecting ',' delimiter",
             ),
+            ("[" * 100_000, "line 1, is not what a line of a manifest is: "),
             ("[1]", "is not what a line of a manifest is: a list and no object"),
             ('{"key": "a"}', "line 1 has no size"),
             ('{"key": "a", "size": 1.5}', "line 1: the size must be a text; got 1.5"),
@@ -258,6 +265,38 @@ def test_an_object_of_which_nobody_says_the_size_is_not_alike() -> None:
     )
 
 
+class TestTolerance:
+    """What is tolerated hides nothing that is not."""
+
+    @pytest.mark.parametrize(
+        ("tolerated", "kind", "faults"),
+        [
+            ((), Kind.NOT_COMPARED, 1),
+            ((Kind.NOT_COMPARED,), Kind.NOT_LOGGED, 1),
+            ((Kind.NOT_COMPARED, Kind.NOT_LOGGED), Kind.NOT_COMPARED, 0),
+        ],
+    )
+    def test_of_two_differences(self, tolerated: tuple[Kind, ...], kind: Kind, faults: int) -> None:
+        comparison = Comparison(Rules(manifest=True, logs=True, tolerated=frozenset(tolerated)))
+        claim = Claim(Source.MANIFEST, "x", "a", 1, (Checksum("md5", "ab"),))
+        found = list(
+            comparison.differences([(("x", b"a"), claim)], [(("x", b"a"), StoredObject("x", "a", 1, "ab-2"))])
+        )
+        assert ([each.kind for each in found], comparison.faults) == ([kind], faults)
+
+
+def test_a_job_that_nobody_knows_is_no_later_one() -> None:
+    claims = [
+        Claim(Source.SUCCESS_LOG, "x", "a", 1, job_id="JID1"),
+        Claim(Source.FAILURE_LOG, "x", "a", 1, job_id="JID2", error="why"),
+    ]
+    there = [(("x", b"a"), StoredObject("x", "a", 1))]
+    for jobs in ((), ("JID1",), ("JID2",), ("JID1", "JID2")):
+        comparison = Comparison(Rules(manifest=False, logs=True, jobs=jobs))
+        found = list(comparison.differences([(("x", b"a"), claim) for claim in claims], there))
+        assert [each.kind for each in found] == [Kind.FAILED]
+
+
 class TestOrder:
     def test_keys_are_sorted_as_s3_does(self) -> None:
         keys = ["\U0001f9ca", "\uff5e", "é", "e\u0301", "Z", "a", "a/", "a!", ""]
@@ -269,6 +308,29 @@ class TestOrder:
         listing = [(("x", key.encode()), StoredObject("x", key, 1)) for key in ("b", "a")]
         with pytest.raises(UnreadableError, match="The listing of bucket x is not in order"):
             list(Comparison(Rules(manifest=True, logs=False)).differences([], listing))
+
+    def test_one_that_has_a_key_twice_is_an_error(self) -> None:
+        listing = [(("x", b"a"), StoredObject("x", "a", size)) for size in (1, 2)]
+        with pytest.raises(UnreadableError, match="The listing of bucket x has 'a' twice"):
+            list(Comparison(Rules(manifest=True, logs=False)).differences([], listing))
+
+    @pytest.mark.parametrize("order", [exact_order, folded_order])
+    def test_a_key_that_s3_cannot_have_is_an_error(self, order: Callable[[str], bytes]) -> None:
+        assert order("é" * 512)
+        with pytest.raises(UnreadableError, match="has 1025 bytes, and S3 takes 1024"):
+            order("é" * 512 + "a")
+        with pytest.raises(UnreadableError, match="half a surrogate pair"):
+            order("\ud800")
+
+
+class TestFiles:
+    def test_a_line_without_end_is_not_read_into_memory(self, tmp_path: Path, client: Any) -> None:
+        file = tmp_path / "m.csv.gz"
+        file.write_bytes(gzip.compress(b"key,size\n" + b"x" * (3 << 20)))
+        lines = lines_of_file(str(file), Bucket(client), "manifest m")
+        assert next(lines) == b"key,size\n"
+        with pytest.raises(SnowballFileError, match="Cannot read manifest m: line 2 has more than 1048576"):
+            next(lines)
 
 
 @pytest.fixture
@@ -288,6 +350,20 @@ class TestLook:
             stubber.add_client_error("head_object", "404", "Not Found", 404)
             with pytest.raises(SnowballFileError, match="There is no object s3://x/a"):
                 permanent_as_such(lambda: Bucket(client).look([stored]))
+
+    def test_a_place_with_an_at_sign_is_no_password(self, client: Any) -> None:
+        with Stubber(client) as stubber:
+            stubber.add_client_error("head_object", "404", "Not Found", 404)
+            with pytest.raises(SnowballFileError, match=r"no object s3://x/mail/joe@example\.com/1"):
+                permanent_as_such(
+                    lambda: Bucket(client).look([StoredObject("x", "mail/joe@example.com/1", 1)])
+                )
+
+    def test_a_request_that_s3_takes_for_bad_may_have_two_reasons(self, client: Any) -> None:
+        with Stubber(client) as stubber:
+            stubber.add_client_error("head_object", "400", "Bad Request", 400)
+            with pytest.raises(ClientError, match="under a customer's own key, or for a session token"):
+                permanent_as_such(lambda: Bucket(client).look([StoredObject("x", "a", 1)]))
 
     def test_an_object_that_two_claims_are_of_is_looked_at_once(self) -> None:
         looked: list[StoredObject] = []
@@ -344,6 +420,7 @@ class TestListing:
             {"KeyCount": 1, "Contents": [{"Key": "a", "Size": 1}]},
             {"IsTruncated": False, "KeyCount": 2, "Contents": [{"Key": "a", "Size": 1}]},
             {"IsTruncated": False, "KeyCount": 1, "Contents": [{"Key": "a"}]},
+            {"IsTruncated": True, "KeyCount": 1, "Contents": [{"Key": "a", "Size": 1}]},
         ],
     )
     def test_a_page_that_is_not_whole_is_an_error(self, client: Any, page: dict[str, Any]) -> None:
