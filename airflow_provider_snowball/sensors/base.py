@@ -36,7 +36,7 @@ from airflow_provider_snowball.exceptions import (
 )
 from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink, console_url
-from airflow_provider_snowball.sensors.telling import OnChange, OnOverdue, Teller
+from airflow_provider_snowball.sensors.telling import OnChange, OnOverdue, Teller, check_notifier
 from airflow_provider_snowball.sensors.trigger_rendering import why_not_rendered_alike
 from airflow_provider_snowball.validate import check_flag, is_literal, plain, plain_json
 from airflow_provider_snowball.waiting.calls import Call, RequestError
@@ -61,6 +61,8 @@ _KEPT_OVER_TRIES = ("started_at", "since ", "seen ", "told ", "shown")
 _KEPT_AFTER_DEADLINE = timedelta(days=30)
 #: So many tasks of one DAG take a triggerer long to begin: 400 took minutes and 1.8 GB on Airflow 3.3.2.
 _CROWD = 50
+#: Seconds before a memory that could not be read is read again.
+_PAUSES = (1.0, 5.0)
 _TRIGGERS = "airflow_provider_snowball.triggers.snowball"
 #: Those parameters of a wait that Airflow's sensors have, too.
 _AIRFLOWS_OWN = frozenset({"exponential_backoff", "max_wait", "poke_interval", "silent_fail", "timeout"})
@@ -131,6 +133,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     #: The parameters of a wait that a sensor does without.
     left_out: ClassVar[frozenset[str]] = frozenset()
     on_overdue: OnOverdue
+    #: Whether what an earlier poke has seen could not be read in this process.
+    _is_memory_unknown = False
 
     def __init__(
         self,
@@ -156,6 +160,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
             raise ArgumentError(
                 f"on_change must be a notifier, or a function of the context; got {on_change!r}"
             )
+        for name, notifier in (("on_change", on_change), ("on_overdue", kwargs.get("on_overdue"))):
+            check_notifier(notifier, name)
         own = WAIT_PARAMETERS.keys() - _AIRFLOWS_OWN - self.left_out - {"tell_changes"}
         ours = {name: kwargs.pop(name) for name in own if name in kwargs}
         if poke_interval is None:
@@ -287,7 +293,9 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 raise
         # Nobody polled at the deadline, since no triggerer was there to: do it here, with no time left.
         started_at = datetime.now(UTC) - timedelta(seconds=self.timeout) - BACKSTOP
-        wait = Wait(self._config(), started_at=started_at, memory={"listed_at": started_at.isoformat()})
+        known = {"listed_at": started_at.isoformat()} | self._recall(context)
+        memory = known | {"started_at": started_at.isoformat()}
+        wait = Wait(self._config(), started_at=started_at, memory=memory)
         step = self._poll(wait, _Poller(self, context))
         if isinstance(step, Again):
             raise AssertionError("a poll at the deadline ends a wait")
@@ -409,11 +417,12 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         Before Airflow 3.3, no more than that this try has had a poke.
         """
         known = self._told_by_reschedule(context)
-        store = task_state_store(context)
         try:
-            remembered = store.get(_MEMORY) if store is not None else None
+            remembered = self._read_memory(context)
         except Exception as error:
             self.log.warning("What the wait has seen is not known to this try: %s", error)
+            # Nor may it be written over: the next poke finds it, and what has changed since.
+            self._is_memory_unknown = self.reschedule and not self.deferrable
             return known
         if not isinstance(remembered, dict):
             return known
@@ -425,6 +434,17 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         if remembered.get("first_try") != first_try:
             return known
         return known | {key: value for key, value in memory.items() if key.startswith(_KEPT_OVER_TRIES)}
+
+    def _read_memory(self, context: Context) -> object:
+        store = task_state_store(context)
+        for pause in (*_PAUSES, None):
+            try:
+                return store.get(_MEMORY) if store is not None else None
+            except Exception:
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last round returns or raises")
 
     def _told_by_reschedule(self, context: Context) -> dict[str, str]:
         """Return what Airflow's own records of a rescheduled task tell of this try."""
@@ -438,7 +458,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         """Keep what the next poke or another try needs to know, where Airflow has a place for it (3.3 on)."""
         wait.mark_kept()
         store = task_state_store(context)
-        if store is None:
+        if store is None or self._is_memory_unknown:
             return
         this_try, first_try = try_numbers(context, self.retries or 0)
         numbers = {"try_number": this_try, "first_try": first_try}

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.waiting.changes import News
 from airflow_provider_snowball.waiting.machine import Again, Done, Fail, Wait
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-__all__ = ["DEVICES", "OnChange", "OnOverdue", "Teller"]
+__all__ = ["DEVICES", "OnChange", "OnOverdue", "Teller", "check_notifier"]
 
 #: What ``on_change`` takes.
 OnChange = Callable[[Any], Any]
@@ -25,6 +27,24 @@ OnOverdue = Literal["warn", "fail"] | Callable[[Any], Any]
 DEVICES = "devices"
 #: Seconds before a notifier that failed is called again, at the end of a wait.
 _PAUSES = (1.0, 5.0)
+
+
+def check_notifier(value: object, name: str) -> None:
+    """
+    Check that calling a notifier tells somebody.
+
+    :raises ArgumentError: if a call would only make something that nobody runs.
+    """
+    called = value if inspect.isroutine(value) else getattr(value, "__call__", value)  # noqa: B004 - itself
+    makes_nothing_happen = (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+    )
+    if any(is_one(called) for is_one in makes_nothing_happen):
+        raise ArgumentError(
+            f"{name} must be an ordinary function, which runs when it is called; got {value!r}"
+        )
 
 
 class Teller:
@@ -95,7 +115,8 @@ class Teller:
             self._on_change,
             ", ".join(map(str, news.changes)),
             device_changes=[each.plain() for each in news.changes],
-            devices=list(news.devices),
+            # Its own: it may change them, and be called again.
+            devices=[dict(each) for each in news.devices],
         )
 
     def _call(self, name: str, notifier: Callable[[Any], Any], about: str, **more: Any) -> bool:
@@ -107,8 +128,8 @@ class Teller:
         told.update(more)
         try:
             # A notifier may render its own fields in place (Airflow's BaseNotifier does, no issue
-            # filed): each time, a copy of it is told.
-            copy.copy(notifier)(told)
+            # filed): each time, a copy of it is told. A function has none to render.
+            (notifier if inspect.isroutine(notifier) else copy.copy(notifier))(told)
         except Exception:
             self._log.exception("%s failed for %s", name, about)
             count_notifier_error()

@@ -169,6 +169,8 @@ class SnowballTrigger(BaseTrigger):
             # Airflow keeps a trigger's arguments as they were when it began: a worker has to tell whoever is
             # to be told, and to begin another trigger with what this one knows.
             return interim_event_of(step, memory=wait.memory(), **place)
+        # Anew each time: the wall's clock, which the deadline is of, may have been set back.
+        subscription.tell_by(max(_left(wait), 0.0) + _GRACE)
         # The last poll is exactly at the deadline.
         subscription.again_after(step.delay, exactly=step.delay >= _left(wait))
         return None

@@ -24,7 +24,9 @@ except ImportError:  # Airflow 2.11 has no asset watchers
 
 from airflow_provider_snowball.aws import AWS_PARAMETERS, check_botocore_config
 from airflow_provider_snowball.compat import conf
+from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.waiting.calls import RequestError
+from airflow_provider_snowball.waiting.config import SHORTEST_DELAY
 from airflow_provider_snowball.waiting.text import write_lines
 from airflow_provider_snowball.waiting.watch import Watch, WatchConfig
 
@@ -44,8 +46,19 @@ _HANDED_OVER = 15.0
 _BEFORE_REPEATS = 30.0
 #: What makes a watcher another.
 _IDENTITY = ("cluster_id", "job_ids", "target_state", "fire", "also", "aws_conn_id", "region_name")
+#: What Airflow's API answers about an asset that is in no DAG file any more.
+_NOT_FOUND = 404
 #: Seconds until a store that did not answer is asked again.
 _AGAIN = 60.0
+
+
+class _WatcherArgumentError(ArgumentError, TypeError):
+    """
+    What a watcher is asked for makes no sense to this version.
+
+    A TypeError, too: a triggerer ends of anything else that a stored trigger raises when it is made, and all
+    its waits with it, at each of its starts.
+    """
 
 
 class SnowballJobsEventTrigger(BaseEventTrigger):
@@ -93,25 +106,28 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         if poke_interval is None:
             poke_interval = conf.getfloat("snowball", "poke_interval", fallback=900.0)
-        self._config = WatchConfig.read(
-            {
-                "cluster_id": cluster_id,
-                "job_ids": job_ids,
-                "target_state": target_state,
-                "fire": fire,
-                "also": also,
-                "min_jobs": min_jobs,
-                "max_days_in_state": max_days_in_state,
-                "poke_interval": poke_interval,
-            }
-        )
-        if not hasattr(self, "asset_state_store"):
-            self._config.check_memory()
+        asked = {
+            "cluster_id": cluster_id,
+            "job_ids": job_ids,
+            "target_state": target_state,
+            "fire": fire,
+            "also": also,
+            "min_jobs": min_jobs,
+            "max_days_in_state": max_days_in_state,
+            "poke_interval": poke_interval,
+        }
+        try:
+            self._config = WatchConfig.read(asked)
+            if not hasattr(self, "asset_state_store"):
+                self._config.check_memory()
+            checked = check_botocore_config(botocore_config)
+        except ArgumentError as error:
+            raise _WatcherArgumentError(str(error)) from None
         self._arguments = self._config.arguments() | {
             "aws_conn_id": aws_conn_id,
             "region_name": region_name,
             "verify": verify,
-            "botocore_config": check_botocore_config(botocore_config),
+            "botocore_config": checked,
         }
         if later:
             # Stored by a newer version, before a downgrade.
@@ -152,7 +168,7 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
                 due = await self._judge(watch, await subscription.result(), polls)
                 if due or watch.has_moved:
                     await store.write(watch.memory())
-                subscription.again_after(self._config.of.poke_interval)
+                subscription.again_after(max(SHORTEST_DELAY, self._config.of.poke_interval))
         finally:
             subscription.end()
 
@@ -189,11 +205,10 @@ class _Store:
         """Return what every asset knows to be told: an asset that came later knows nothing."""
         while True:
             try:
-                found = [await _get(each, self._key) for each in self._accessors]
+                known = [each async for each in self._memories()]
             except Exception as error:
                 await self._wait("read", error)
                 continue
-            known = [each for each in found if isinstance(each, dict)]
             if not known or not all(known):
                 return {}
             first, *others = known
@@ -208,14 +223,37 @@ class _Store:
         """Keep it, however long that takes: what is not kept must not be fired."""
         while True:
             try:
-                for each in self._accessors:
-                    # Supervisor and runner talk in turns: once this is answered, it has had the turn before.
-                    await _get(each, self._key)
-                    await _set(each, self._key, memory)
+                # Not a generator: each is asked, whatever another has answered.
+                kept = [await self._keep(each, memory) for each in self._accessors]
+                if kept and not any(kept):
+                    raise LookupError("Airflow has none of its assets any more")
             except Exception as error:
                 await self._wait("kept", error)
                 continue
             return
+
+    async def _memories(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield what each asset knows that there still is: Airflow goes on naming those that are gone."""
+        for each in self._accessors:
+            memory = await _get(each, self._key)
+            if not isinstance(memory, dict):
+                memory = {}
+            # Of an asset that is gone a store has nothing, as of one that knows nothing; but takes nothing.
+            if not memory and len(self._accessors) > 1 and not await self._keep(each, memory):
+                continue
+            yield memory
+
+    async def _keep(self, accessor: Any, memory: dict[str, Any]) -> bool:
+        """Have an asset know, and return whether there still is such an asset."""
+        # Supervisor and runner talk in turns: once this is answered, it has had the turn before.
+        await _get(accessor, self._key)
+        try:
+            await _set(accessor, self._key, memory)
+        except Exception as error:
+            if not _is_not_found(error):
+                raise
+            return False
+        return True
 
     async def _wait(self, what: str, error: Exception) -> None:
         text = f"What this watcher has fired cannot be {what}, will try again: {error}"
@@ -235,6 +273,12 @@ async def _set(accessor: Any, key: str, value: dict[str, Any]) -> None:
         await accessor.aset(key, value)
     else:
         await asyncio.to_thread(accessor.set, key, value)
+
+
+def _is_not_found(error: Exception) -> bool:
+    """Tell whether it is Airflow's word that there is no such asset."""
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return isinstance(detail, dict) and detail.get("status_code") == _NOT_FOUND
 
 
 def _each_of(accessors: Any) -> list[Any]:

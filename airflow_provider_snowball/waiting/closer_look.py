@@ -56,11 +56,19 @@ class CloserLook:
     :param config: what is waited for.
     :param lines: takes what there is to say.
     :param memory: what :meth:`memory` returned in another process, or a part of it.
+    :param keeps_on: whether one job that does not exist keeps nobody from the others.
     """
 
-    __slots__ = ("_config", "_denied_at", "_described_at", "_found", "_lines")
+    __slots__ = ("_config", "_denied_at", "_described_at", "_found", "_keeps_on", "_lines")
 
-    def __init__(self, config: WaitConfig, lines: LogLines, memory: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        config: WaitConfig,
+        lines: LogLines,
+        memory: Mapping[str, str] | None = None,
+        *,
+        keeps_on: bool = False,
+    ) -> None:
         known = memory or {}
 
         def time_of(name: str) -> datetime | None:
@@ -68,6 +76,7 @@ class CloserLook:
 
         self._config = config
         self._lines = lines
+        self._keeps_on = keeps_on
         self._described_at = time_of("described_at")
         self._denied_at = time_of("description_denied_at")
         #: Jobs that are not listed, as they were described last, with their parts, by id.
@@ -99,7 +108,8 @@ class CloserLook:
             try:
                 parts[job_id] = (yield DescribeJob(job_id))["parts"]
             except RequestError as error:
-                if error.kind is not ErrorKind.DENIED:
+                is_nowhere = error.kind is ErrorKind.NOT_FOUND and self._keeps_on
+                if error.kind is not ErrorKind.DENIED and not is_nowhere:
                     raise
                 self._lines.say(
                     f"parts of {job_id}",
@@ -142,23 +152,27 @@ class CloserLook:
 
     def _look_for(self, missing: Sequence[str]) -> Generator[Call, Any, Hopeless | None]:
         """Find jobs that exist without being listed, and tell whether one does not exist at all."""
+        hopeless = None
         for job_id in missing:
             try:
                 found = yield DescribeJob(job_id)
             except RequestError as error:
                 if error.kind is ErrorKind.NOT_FOUND:
-                    return Hopeless(f"Job {job_id} does not exist: {error}", error.__cause__)
+                    hopeless = hopeless or Hopeless(f"Job {job_id} does not exist: {error}", error.__cause__)
+                    if self._keeps_on:
+                        continue
+                    return hopeless
                 self._on_no_description(
                     error,
                     f"Job {job_id} is not listed and cannot be described, so that one that does not exist "
                     "would be waited for until the timeout",
                 )
-                return None
+                return hopeless
             self._found[job_id] = {
                 "job": portable(found["job"]),
                 "parts": [portable(part) for part in found["parts"]],
             }
-        return None
+        return hopeless
 
     def _is_time_to_describe(self, now: datetime) -> bool:
         if self._denied_at is not None:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_snowball.lifecycle import ArgumentError, JobState, Progress
+from airflow_provider_snowball.validate import check_job_ids
 from airflow_provider_snowball.waiting.calls import Call, RequestError
 from airflow_provider_snowball.waiting.closer_look import CloserLook, Hopeless
 from airflow_provider_snowball.waiting.config import WAIT_PARAMETERS, WaitConfig
@@ -77,6 +78,9 @@ class WatchConfig:
         given = {
             name: value for name, value in arguments.items() if value is not None or name != "cluster_id"
         }
+        if (job_ids := check_job_ids(arguments.get("job_ids"))) is not None:
+            # In whatever order, and however often: the same jobs are the same watcher, and the same events.
+            given["job_ids"] = sorted(set(job_ids))
         of = WaitConfig.read(given | {"ignore_cancelled": True} if _may_ignore(given) else given)
         if EventKind.LATE in also and not of.max_days_in_state:
             raise ArgumentError("late devices are those of max_days_in_state, which is not given")
@@ -127,7 +131,7 @@ class Watch:
         self._times = TimeInState(config.of.max_days_in_state, known.get("times"))
         self._lines = LogLines()
         # What it found is not worth keeping: a watcher in another process looks again.
-        self._closer_look = CloserLook(config.of, self._lines)
+        self._closer_look = CloserLook(config.of, self._lines, keeps_on=True)
         #: All devices of the last listing, for whoever looks at what is kept.
         self._devices: list[dict[str, Any]] = list(known.get("devices") or [])
         #: Whether it has shown any in another state than before: what is kept is old then.
@@ -218,13 +222,14 @@ class Watch:
             self._lines.say("hopeless", hopeless.text, logging.WARNING)
             # A job that does not exist keeps no other from the target.
             return hopeless.text if self.config.of.cluster_id is not None else None
-        if progress.failed and not progress.waiting and not progress.reached:
+        is_all = not progress.missing and not progress.too_few
+        if progress.failed and is_all and not progress.waiting and not progress.reached:
             return progress.describe_failure(self.config.of.jobs)
         return None
 
     def _payload(self, kind: EventKind, device: Device | None) -> dict[str, Any]:
         target = str(self.config.of.target_state)
-        of = self.config.of.cluster_id or "/".join(self.config.of.job_ids or ())
+        of = "/".join((*filter(None, [self.config.of.cluster_id]), *(self.config.of.job_ids or ())))
         about = f"{device.job_id}/{device.state}" if kind is EventKind.LATE and device else None
         about = about or (f"{device.job_id}/{target}" if device else f"{of}/{target}")
         return {

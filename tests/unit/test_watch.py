@@ -213,6 +213,15 @@ def of_jobs(*job_ids: str, **asked: Any) -> WatchConfig:
     return WatchConfig.read({"job_ids": list(job_ids), "target_state": "WithCustomer"} | asked)
 
 
+def test_an_event_of_some_jobs_is_none_of_others() -> None:
+    """Two watchers of a cluster, each for some of its jobs."""
+    found = []
+    for asked in ([ASKED], [OTHER]):
+        listing = [job(1, "WithCustomer", JobId=each) for each in (ASKED, OTHER)]
+        found += judge(Watch(config(job_ids=asked, fire="all")), listing, START)
+    assert ids(found) == [f"{CLUSTER}/{each}/WithCustomer/all_reached" for each in (ASKED, OTHER)]
+
+
 class TestWhatAListingDoesNotShow:
     def test_the_devices_of_an_export_are_its_parts(self) -> None:
         watch = Watch(of_jobs(ASKED))
@@ -262,6 +271,32 @@ class TestWhatAListingDoesNotShow:
             said = [(line.text, line.level) for line in watch.take_lines()]
             expected = (f"Job {ASKED} does not exist: no such job", logging.WARNING)
             assert said == ([] if hours else [expected])
+
+    @pytest.mark.parametrize("ghost", [ASKED, OTHER])
+    def test_one_that_does_not_exist_keeps_nobody_from_one_that_is_not_listed(self, ghost: str) -> None:
+        def ask(call: Call) -> Any:
+            if call == DescribeJob(ghost):
+                raise RequestError(ErrorKind.NOT_FOUND, "no such job")
+            return {"job": job(1, "WithCustomer", JobId=there), "parts": []}
+
+        there = OTHER if ghost == ASKED else ASKED
+        events = judge(Watch(of_jobs(ASKED, OTHER)), [], START, ask=ask)
+        assert ids(events) == [f"{there}/WithCustomer/reached"]
+
+    def test_a_main_job_that_cannot_be_found_keeps_nobody_from_the_others(self) -> None:
+        def ask(_: Call) -> Any:
+            raise RequestError(ErrorKind.NOT_FOUND, "no such job")
+
+        listing = [MAIN, job(2, "WithCustomer", JobId=OTHER)]
+        events = judge(Watch(of_jobs(ASKED, OTHER)), listing, START, ask=ask)
+        assert f"{OTHER}/WithCustomer/reached" in ids(events)
+
+    def test_what_is_not_listed_yet_has_not_ended(self) -> None:
+        def ask(_: Call) -> Any:
+            raise RequestError(ErrorKind.TRANSIENT, "busy")
+
+        watch = Watch(of_jobs(ASKED, OTHER, target_state="Cancelled", also=["ended"]))
+        assert judge(watch, [job(1, "Complete", JobId=ASKED)], START, ask=ask) == []
 
     def test_what_may_not_be_looked_at_is_said(self) -> None:
         def ask(_: Call) -> Any:

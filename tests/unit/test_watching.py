@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from airflow_provider_snowball.triggers.shared_polls import SharedPolls
 from airflow_provider_snowball.triggers.watching import SnowballJobsEventTrigger
 from airflow_provider_snowball.waiting.calls import Call, ErrorKind, RequestError
 from tests.fakes.clock_loop import ClockLoop, run_on_clock
+from tests.fakes.scripted_snowball import job_id
 from tests.properties.profile import examples
 
 CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
@@ -75,6 +77,31 @@ class Airflow:
         await asyncio.gather(task, return_exceptions=True)
         self.fired += fired
         self.persisted += [payload for at, payload in fired if loop.time() - at >= PERSISTED_AFTER]
+
+
+class NotFound(Exception):
+    """What Airflow raises where its API has answered 404."""
+
+    def __init__(self) -> None:
+        super().__init__("API_SERVER_ERROR")
+        self.error = SimpleNamespace(detail={"status_code": 404})
+
+
+class OneOfTwo:
+    """The store of an asset whose watcher another asset has, too; ``gone``: it is in no DAG file any more."""
+
+    def __init__(self, airflow: Airflow) -> None:
+        self.airflow = airflow
+        self.store: dict[str, str] = {}
+        self.gone = False
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.store[key]) if key in self.store and not self.gone else default
+
+    async def aset(self, key: str, value: Any) -> None:
+        if self.gone:
+            raise NotFound
+        self.store[key] = json.dumps(value)
 
 
 class BlockingAccessor:
@@ -245,6 +272,66 @@ def test_two_hundred_watchers_of_twenty_clusters_make_twenty_calls_an_interval()
     assert all(ids(each.persisted) == ["JID1"] for each in crowd)
     # Twelve intervals, each of which may be shorter by a tenth.
     assert client.calls <= 20 * (12 / 0.9 + 1)
+
+
+@needs_memory
+@pytest.mark.parametrize("gone", [{"second"}, {"first"}])
+def test_an_asset_that_is_gone_holds_up_no_other(gone: set[str]) -> None:
+    """Airflow goes on naming it, and takes nothing for it."""
+
+    async def scene(airflow: Airflow) -> None:
+        stores = {name: OneOfTwo(airflow) for name in ("first", "second")}
+        airflow.accessor = SimpleNamespace(_by_name=stores, _by_uri={})
+        await airflow.run_for(600)
+        for name in gone:
+            stores[name].gone = True
+        await airflow.run_for(1200)
+        assert ids(airflow.persisted) == ["JID1", "JID2"]
+        # One that comes back knows less: what it has missed is fired again, with the same id.
+        for each in stores.values():
+            each.gone = False
+        await airflow.run_for(600)
+        assert ids(airflow.persisted) == ["JID1", "JID2", "JID2", "JID3"]
+
+    play(arriving(100, 1000, 2000), scene)
+
+
+@needs_memory
+def test_where_all_assets_are_gone_nothing_is_fired() -> None:
+    async def scene(airflow: Airflow) -> None:
+        stores = {name: OneOfTwo(airflow) for name in ("first", "second")}
+        airflow.accessor = SimpleNamespace(_by_name=stores, _by_uri={})
+        for each in stores.values():
+            each.gone = True
+        await airflow.run_for(600)
+        assert airflow.fired == []
+
+    play(arriving(100), scene)
+
+
+@needs_memory
+def test_the_same_jobs_are_the_same_watcher_in_whatever_order() -> None:
+    asked = [[job_id(1), job_id(2)], [job_id(2), job_id(1), job_id(2)]]
+    first, second = (SnowballJobsEventTrigger(job_ids=each).serialize() for each in asked)
+    assert first == second
+
+
+def test_what_is_stored_and_refused_ends_no_triggerer() -> None:
+    """Airflow takes a TypeError for the trigger's own fault, and anything else for its own."""
+    for asked in ({"fire": "first"}, {"also": ["lost"]}, {"target_state": "Teleported"}):
+        with pytest.raises(TypeError) as raised:
+            SnowballJobsEventTrigger(**({"cluster_id": CLUSTER, "fire": "all"} | asked))
+        assert isinstance(raised.value, ValueError)
+
+
+@needs_memory
+def test_no_pace_is_faster_than_the_shortest_delay() -> None:
+    async def scene(airflow: Airflow) -> None:
+        await airflow.run_for(60, poke_interval=0)
+
+    _, client = play(arriving(100), scene)
+    # Each interval may be shorter by a tenth.
+    assert 30 <= client.calls <= 60 / 0.9 + 1
 
 
 def test_before_airflow_3_3_only_all_is_taken() -> None:
