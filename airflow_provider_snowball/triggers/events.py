@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from airflow_provider_snowball.waiting.changes import Change, News
+from airflow_provider_snowball.waiting.changes import News
 from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind
 from airflow_provider_snowball.waiting.time_in_state import Overdue
 
@@ -106,24 +106,12 @@ def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
 
 
 def _news(step: Done | Fail | Again) -> dict[str, Any]:
-    if step.news is None:
-        return {}
-    return {
-        "news": {
-            "changes": [each.plain() for each in step.news.changes],
-            "devices": list(step.news.devices),
-            "due": step.news.due,
-        }
-    }
+    return {} if step.news is None else {"news": step.news.plain()}
 
 
 def _news_of(event: Mapping[str, Any]) -> News | None:
     news = event.get("news")
-    if news is None:
-        return None
-    return News(
-        tuple(Change.of(each) for each in news["changes"]), tuple(news["devices"]), due=bool(news["due"])
-    )
+    return None if news is None else News.of(news)
 
 
 def _place(region: str | None, local_url: str | None) -> dict[str, str]:

@@ -100,6 +100,17 @@ class News:
     devices: tuple[dict[str, Any], ...]
     due: bool
 
+    def plain(self) -> dict[str, Any]:
+        """Return it as events and memories have it, in plain JSON values; :meth:`of` reads it back."""
+        changes = [each.plain() for each in self.changes]
+        return {"changes": changes, "devices": list(self.devices), "due": self.due}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> News:
+        """Return what :meth:`plain` made a dict of, in this or any later version."""
+        changes = tuple(Change.of(each) for each in plain["changes"])
+        return cls(changes, tuple(plain["devices"]), due=bool(plain["due"]))
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:

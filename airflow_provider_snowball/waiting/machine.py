@@ -14,6 +14,7 @@ nowhere else; a worker's loop and a trigger's coroutine only carry out what is a
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -151,6 +152,8 @@ REACTIONS: Mapping[ErrorKind, Mapping[Standing, Reaction]] = {
     }.items()
 }
 
+#: What of a memory is found and not told yet. It stays.
+_UNTOLD = "untold"
 _Entry = Mapping[str, Any]
 #: What a judgement comes to.
 T = TypeVar("T")
@@ -213,6 +216,8 @@ class Wait:
         self._changes = Changes(config.change_interval, memory) if config.tell_changes else None
         #: What was found and not told yet.
         self._untold: News | None = None
+        if self._changes is not None and _UNTOLD in known:
+            self._untold = News.of(json.loads(known[_UNTOLD]))
         self.mark_kept()
 
     def memory(self) -> dict[str, str]:
@@ -230,6 +235,8 @@ class Wait:
         }
         known = {name: time.isoformat() for name, time in times.items() if time is not None}
         changes = self._changes.memory() if self._changes is not None else {}
+        if self._untold is not None:
+            changes |= {_UNTOLD: json.dumps(self._untold.plain())}
         return (
             known | self._closer_look.memory() | self._time_in_state.memory() | self._lines.memory() | changes
         )

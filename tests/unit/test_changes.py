@@ -267,11 +267,14 @@ class TestTogether:
         assert [each.kind for each in step.news.changes] == ["cancelled"]
         assert step.news.due
 
-    def test_what_was_not_told_before_an_outage_is_told_at_its_end(self) -> None:
+    @pytest.mark.parametrize("is_one_process", [True, False])
+    def test_what_was_not_told_before_an_outage_is_told_at_its_end(self, is_one_process: bool) -> None:
         told = Told(change_interval=30 * DAY, outage_timeout=DAY)
         told.tell(0, *NEW)
         told.poll(1, ONE_MOVED)
         for day in (n / 100 for n in range(101, 250)):
+            if not is_one_process:
+                told.in_another_process()
             step = told.poll(day, DOWN)
             if isinstance(step, Fail):
                 break
@@ -289,6 +292,20 @@ class TestTogether:
 
 class TestForm:
     """Another version has stored it, or will read it."""
+
+    def test_what_is_not_told_yet(self) -> None:
+        told = Told(change_interval=DAY)
+        told.tell(0, *NEW)
+        assert "untold" not in told.wait.memory()
+        step = told.poll(0.5, ONE_MOVED)
+        assert step.news is not None
+        assert json.loads(told.wait.memory()["untold"]) == {
+            "changes": [each.plain() for each in step.news.changes],
+            "devices": list(step.news.devices),
+            "due": False,
+        }
+        told.wait.mark_news_told(step.news, START)
+        assert "untold" not in told.wait.memory()
 
     def test_memory(self) -> None:
         told = Told()
