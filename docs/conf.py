@@ -10,7 +10,8 @@ from pathlib import Path
 DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS / "_ext")]
 # Whose Airflow settings there are says nothing about the package.
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp()
+_home = tempfile.TemporaryDirectory()
+os.environ["AIRFLOW_HOME"] = _home.name
 
 from airflow_provider_snowball import __version__  # noqa: E402
 

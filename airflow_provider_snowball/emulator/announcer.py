@@ -79,8 +79,9 @@ class Announcer:
                         self._announced += 1
                         self._progress.notify_all()
         except BaseException:
-            with self._lock:
+            with self._progress:
                 self._announcing = None
+                self._progress.notify_all()
             raise
 
     def settle(self) -> None:

@@ -293,9 +293,9 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 raise
         # Nobody polled at the deadline, since no triggerer was there to: do it here, with no time left.
         started_at = datetime.now(UTC) - timedelta(seconds=self.timeout) - BACKSTOP
-        known = {"listed_at": started_at.isoformat()} | self._recall(context)
-        memory = known | {"started_at": started_at.isoformat()}
-        wait = Wait(self._config(), started_at=started_at, memory=memory)
+        # What was wrong as it was deferred may not be what is wrong now.
+        began = {"started_at": started_at.isoformat(), "listed_at": started_at.isoformat()}
+        wait = Wait(self._config(), started_at=started_at, memory=_kept(self._recall(context)) | began)
         step = self._poll(wait, _Poller(self, context))
         if isinstance(step, Again):
             raise AssertionError("a poll at the deadline ends a wait")
@@ -433,7 +433,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         # A task that was cleared is a new wait.
         if remembered.get("first_try") != first_try:
             return known
-        return known | {key: value for key, value in memory.items() if key.startswith(_KEPT_OVER_TRIES)}
+        return known | _kept(memory)
 
     def _read_memory(self, context: Context) -> object:
         store = task_state_store(context)
@@ -492,6 +492,11 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         for name in ("soft_fail", "never_fail"):
             if getattr(self, name):
                 raise AirflowSkipException(f"Skipping due to {name} is set to True.") from error
+
+
+def _kept(memory: Mapping[str, str]) -> dict[str, str]:
+    """Return what of a memory is another try's too."""
+    return {key: value for key, value in memory.items() if key.startswith(_KEPT_OVER_TRIES)}
 
 
 class _Poller:

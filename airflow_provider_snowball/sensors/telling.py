@@ -35,13 +35,14 @@ def check_notifier(value: object, name: str) -> None:
 
     :raises ArgumentError: if a call would only make something that nobody runs.
     """
-    called = value if inspect.isroutine(value) else getattr(value, "__call__", value)  # noqa: B004 - itself
     makes_nothing_happen = (
         inspect.iscoroutinefunction,
         inspect.isgeneratorfunction,
         inspect.isasyncgenfunction,
     )
-    if any(is_one(called) for is_one in makes_nothing_happen):
+    # An object is called by a method of its own.
+    called = (value, getattr(value, "__call__", None))  # noqa: B004 - the method itself
+    if any(is_one(each) for is_one in makes_nothing_happen for each in called):
         raise ArgumentError(
             f"{name} must be an ordinary function, which runs when it is called; got {value!r}"
         )

@@ -229,7 +229,7 @@ class Watch:
 
     def _payload(self, kind: EventKind, device: Device | None) -> dict[str, Any]:
         target = str(self.config.of.target_state)
-        of = "/".join((*filter(None, [self.config.of.cluster_id]), *(self.config.of.job_ids or ())))
+        of = "/".join(filter(None, [self.config.of.cluster_id, *(self.config.of.job_ids or ())]))
         about = f"{device.job_id}/{device.state}" if kind is EventKind.LATE and device else None
         about = about or (f"{device.job_id}/{target}" if device else f"{of}/{target}")
         return {

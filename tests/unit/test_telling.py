@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from types import MethodType
 from typing import Any
 
@@ -35,7 +36,14 @@ class AsynchronousNotifier:
 @pytest.mark.parametrize("name", ["on_change", "on_overdue"])
 @pytest.mark.parametrize(
     "notifier",
-    [coroutine, generator, asynchronous_generator, AsynchronousNotifier(), AsynchronousNotifier().__call__],
+    [
+        coroutine,
+        generator,
+        asynchronous_generator,
+        partial(coroutine),
+        AsynchronousNotifier(),
+        AsynchronousNotifier().__call__,
+    ],
 )
 def test_what_nobody_would_run_is_refused(name: str, notifier: Any) -> None:
     arguments: dict[str, Any] = {name: notifier, "max_days_in_state": {"New": 1}, "deferrable": True}

@@ -693,6 +693,21 @@ class TestDeferralErrors:
         [said] = told
         assert [each["text"] for each in said["device_changes"]] == ["node-001: New -> WithCustomer"]
 
+    def test_an_outage_of_before_is_none_at_a_late_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What the task had remembered as it was deferred may be over for long."""
+        long_ago = "2024-12-01T08:00:00+00:00"
+        memory = dict.fromkeys(("started_at", "listed_at", "failing_since", "failed_at"), long_ago)
+        store = Store({"try_number": 1, "first_try": 1} | memory)
+        with ScriptedSnowball([Error("ThrottlingException")]) as snowball:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", snowball.connection())
+            task = _sensor(target_state="WithCustomer")
+            with pytest.raises(AirflowSensorTimeout):
+                task.resume_execution(
+                    "__fail__",
+                    {"error": "Trigger timeout"},
+                    context_of(TaskInstance(), task_state_store=store),
+                )
+
     def test_done_at_a_late_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
         listed = self.resume(monkeypatch, [job(1, "WithCustomer")], "Trigger timeout")
         assert [each["JobId"] for each in listed] == [job_id(1)]
