@@ -7,6 +7,7 @@ https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html
 from __future__ import annotations
 
 import time
+import uuid
 from types import TracebackType
 from typing import Any, Self
 
@@ -75,7 +76,7 @@ class AirflowApi:
         """
         Start a run of a DAG as soon as the DAG processor has found it, and return the run's id.
 
-        :param within: seconds to wait for the DAG.
+        :param within: seconds to wait for the DAG, and for the database.
         :raises RuntimeError: if a DAG file cannot be imported; the message has its traceback.
         """
         deadline = time.monotonic() + within
@@ -89,8 +90,23 @@ class AirflowApi:
                 if error.response.status_code != 404 or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
-        run = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
-        return str(run["dag_run_id"])
+        # With an id of ours, so that a call that was not answered can be made again.
+        body = {"dag_run_id": f"api__{uuid.uuid4()}", "logical_date": None, "conf": conf}
+        while True:
+            try:
+                self.post(f"/dags/{dag_id}/dagRuns", body)
+                break
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code == httpx.codes.CONFLICT:
+                    break
+                # On SQLite, the database is locked now and then.
+                if (
+                    error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR
+                    or time.monotonic() > deadline
+                ):
+                    raise
+                time.sleep(0.5)
+        return str(body["dag_run_id"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a DAG run."""

@@ -21,7 +21,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,6 +35,7 @@ from tests.fakes import emulated
 from tests.fakes.emulated import add_device, client_of, jobs_at, order_import, steer
 from tests.system.airflow_processes import USER, AirflowProcesses
 from tests.system.demo import DAG_ID, DEVICES, EXAMPLES, WAIT, connect
+from tests.system.postgres import Postgres, programs
 
 __all__ = ["local_airflow"]
 
@@ -73,7 +74,8 @@ def local_airflow(
     """
     Run Airflow with the examples, connected to a local Snowball.
 
-    The clock stands still until Airflow is ready.
+    The clock stands still until Airflow is ready. Its database is a PostgreSQL where the machine has one: on
+    SQLite, a call of Airflow's API fails now and then while many tasks run ("database is locked").
 
     :param home: an empty directory, for everything that Airflow writes.
     :param seconds_a_day: how long a day of Snowball's takes.
@@ -81,16 +83,21 @@ def local_airflow(
     :param more_dags: files beside the examples.
     :param path: under which Airflow is served.
     """
-    with SnowballServer(speed=86400 / seconds_a_day) as snowball:
+    with SnowballServer(speed=86400 / seconds_a_day) as snowball, ExitStack() as stack:
         snowball_clock.pause()
+        database = {}
+        if programs() is not None:
+            database["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = stack.enter_context(Postgres()).url
         dags = home / "dags"
         order_for_examples(snowball.endpoint_url, dags, seconds_a_day)
         for file in more_dags:
             shutil.copy(file, dags)
-        with AirflowProcesses(home, dags, SETTINGS | (settings or {}), path=path) as airflow:
-            snowball_clock.resume()
-            connect(airflow, snowball.endpoint_url)
-            yield airflow, snowball
+        airflow = stack.enter_context(
+            AirflowProcesses(home, dags, SETTINGS | database | dict(settings or {}), path=path)
+        )
+        snowball_clock.resume()
+        connect(airflow, snowball.endpoint_url)
+        yield airflow, snowball
 
 
 def order_cluster(endpoint_url: str, region_name: str = emulated.REGION) -> tuple[str, list[str]]:
