@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.waiting.changes import News
 from airflow_provider_snowball.waiting.machine import Again, Done, Fail, Wait
+from airflow_provider_snowball.waiting.time_in_state import Overdue
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,8 +78,8 @@ class Teller:
 
     def tell(self, wait: Wait, step: Again) -> bool:
         """Tell of what was found and have the wait know who was told; return whether that is to be kept."""
-        if step.overdue:
-            self._tell_of_overdue(wait, step)
+        if step.overdue and self._tell_of_overdue(step.overdue):
+            wait.mark_told(step.overdue, datetime.now(UTC))
         if step.news is None:
             return bool(step.overdue)
         if step.news.due or self._is_poke:
@@ -88,24 +90,23 @@ class Teller:
         return is_told or bool(step.overdue)
 
     def tell_at_end(self, step: Done | Fail) -> None:
-        """Tell of the last changes."""
-        if step.news is None:
-            return
-        self._publish(step.news)
-        for pause in (*_PAUSES, None):
-            if self._tell_of_changes(step.news) or pause is None:
-                return
-            time.sleep(pause)
+        """Tell of what the last poll found."""
+        if isinstance(step, Fail) and step.overdue:
+            _call_until_told(partial(self._tell_of_overdue, step.overdue))
+        if step.news is not None:
+            self._publish(step.news)
+            _call_until_told(partial(self._tell_of_changes, step.news))
 
-    def _tell_of_overdue(self, wait: Wait, step: Again) -> None:
+    def _tell_of_overdue(self, overdue: Sequence[Overdue]) -> bool:
+        """Return whether nobody is left to be told."""
         from airflow_provider_snowball.triggers.metrics import count_overdue
 
         if callable(self._on_overdue):
-            jobs = [str(each) for each in step.overdue]
+            jobs = [str(each) for each in overdue]
             if not self._call("on_overdue", self._on_overdue, ", ".join(jobs), overdue_jobs=jobs):
-                return
-            wait.mark_told(step.overdue, datetime.now(UTC))
-        count_overdue(len(step.overdue))
+                return False
+        count_overdue(len(overdue))
+        return True
 
     def _tell_of_changes(self, news: News) -> bool:
         """Return whether nobody is left to be told."""
@@ -143,3 +144,11 @@ class Teller:
         except Exception as error:
             # Whoever looks sees what was there before: no reason to end the wait.
             self._log.warning("The devices of this wait cannot be published: %s", error)
+
+
+def _call_until_told(tell: Callable[[], bool]) -> None:
+    """Call what returns whether it has told, a few times at most."""
+    for pause in (*_PAUSES, None):
+        if tell() or pause is None:
+            return
+        time.sleep(pause)

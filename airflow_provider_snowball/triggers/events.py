@@ -7,7 +7,7 @@ the form only grows, and carries its version.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -48,6 +48,8 @@ def event_of(
         event |= {"status": "done", "jobs": step.jobs}
     else:
         event |= {"status": "failed", "kind": step.kind.value, "message": step.message}
+        if step.overdue:
+            event["overdue"] = _plain(step.overdue)
         if try_number is not None:
             event["try_number"] = try_number
     return event | _place(region, local_url)
@@ -68,7 +70,7 @@ def interim_event_of(
     event: dict[str, Any] = {
         "version": EVENT_VERSION,
         "status": "waiting",
-        "overdue": [asdict(each) for each in step.overdue],
+        "overdue": _plain(step.overdue),
         "delay": step.delay,
         "memory": dict(memory),
         **_news(step),
@@ -80,11 +82,7 @@ def interim_of(event: Mapping[str, Any] | None) -> tuple[Again, dict[str, str]] 
     """Return the step and the memory of a wait that goes on; None if the payload tells of its end."""
     if event is None or event.get("status") != "waiting":
         return None
-    # A later version may tell more of a job.
-    overdue = tuple(
-        Overdue(**{name: each[name] for name in Overdue.__slots__}) for each in event.get("overdue") or ()
-    )
-    step = Again(float(event["delay"]), overdue=overdue, news=_news_of(event))
+    step = Again(float(event["delay"]), overdue=_overdue_of(event), news=_news_of(event))
     return step, dict(event["memory"])
 
 
@@ -100,9 +98,21 @@ def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
         return Done(list(event.get("jobs") or ()), news=_news_of(event))
     message = str(event.get("message") or f"The trigger reported {dict(event)!r}")
     try:
-        return Fail(FailKind(str(event.get("kind"))), message, news=_news_of(event))
+        kind = FailKind(str(event.get("kind")))
     except ValueError:
-        return Fail(FailKind.TRANSIENT, message, news=_news_of(event))
+        kind = FailKind.TRANSIENT
+    return Fail(kind, message, news=_news_of(event), overdue=_overdue_of(event))
+
+
+def _plain(overdue: Sequence[Overdue]) -> list[dict[str, Any]]:
+    return [asdict(each) for each in overdue]
+
+
+def _overdue_of(event: Mapping[str, Any]) -> tuple[Overdue, ...]:
+    # A later version may tell more of a job.
+    return tuple(
+        Overdue(**{name: each[name] for name in Overdue.__slots__}) for each in event.get("overdue") or ()
+    )
 
 
 def _news(step: Done | Fail | Again) -> dict[str, Any]:

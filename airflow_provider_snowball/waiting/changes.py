@@ -120,11 +120,25 @@ class _Shown:
     :param number: how many changes of it.
     :param state: None once it was listed no more.
     :param remark: as of a :class:`Change`.
+    :param since: of a late one, since when it was in its state, in ISO 8601: it may come back to it, and be
+        late again, before anybody is told that it was away.
     """
 
     number: int
     state: str | None
     remark: str
+    since: str | None = None
+
+    def row(self) -> list[int | str | None]:
+        """Return its values as a list, as short as it can be: each wait's memory has one a device."""
+        values: list[int | str | None] = [self.number, self.state, self.remark]
+        return values if self.since is None else [*values, self.since]
+
+    def is_as_late(self, device: Device) -> bool:
+        """Tell whether it was told as late, in the same stay of the device in its state."""
+        if self.remark != ChangeKind.LATE:
+            return False
+        return self.since is None or device.since is None or self.since == device.since.isoformat()
 
 
 #: Of a device that nobody was told of.
@@ -157,8 +171,7 @@ class Changes:
         if self._shown_at is None:
             return {}
         return {_SHOWN_AT: self._shown_at.isoformat()} | {
-            f"{_SHOWN}{job_id}": json.dumps([each.number, each.state, each.remark])
-            for job_id, each in self._shown.items()
+            f"{_SHOWN}{job_id}": json.dumps(each.row()) for job_id, each in self._shown.items()
         }
 
     def find(self, devices: Sequence[Device], now: datetime, *, at_once: bool) -> News:
@@ -169,8 +182,9 @@ class Changes:
         """
         table = tuple(device.plain(now) | {"delivery": device.delivery} for device in devices)
         if self._shown_at is None:
+            late = _late_since(table)
             self._shown = {
-                device.job_id: _Shown(0, device.state, _remark(device, now))
+                device.job_id: _Shown(0, device.state, _remark(device, now), late.get(device.job_id))
                 for device in devices
                 if device.state is not None
             }
@@ -193,11 +207,17 @@ class Changes:
             if job_id not in listed and before.state is not None:
                 yield Change(job_id, job_id, ChangeKind.GONE, before.number + 1, before.state, None)
 
-    def mark_told(self, changes: Sequence[Change], now: datetime) -> None:
+    def mark_told(self, news: News, now: datetime) -> None:
         """Note that somebody was told."""
         self._shown_at = now
-        for each in changes:
-            self._shown[each.job_id] = _Shown(each.number, each.state, each.remark)
+        late = _late_since(news.devices)
+        for each in news.changes:
+            self._shown[each.job_id] = _Shown(each.number, each.state, each.remark, late.get(each.job_id))
+
+
+def _late_since(devices: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
+    """Return since when those that are late are in their states, by job id."""
+    return {each["job_id"]: each["since"] for each in devices if each["late"]}
 
 
 def _remark(device: Device, now: datetime) -> str:
@@ -214,4 +234,4 @@ def _kind_of(before: _Shown, device: Device, remark: str) -> ChangeKind | None:
             return ChangeKind.CANCELLED
         is_news = remark == ChangeKind.REACHED and before.remark != remark
         return ChangeKind.REACHED if is_news else ChangeKind.MOVED
-    return ChangeKind.LATE if remark == ChangeKind.LATE and before.remark != remark else None
+    return ChangeKind.LATE if remark == ChangeKind.LATE and not before.is_as_late(device) else None

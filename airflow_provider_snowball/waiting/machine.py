@@ -82,12 +82,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The wait has failed; ``error`` is the exception behind it, where there is one."""
+    """
+    The wait has failed; ``error`` is the exception behind it, where there is one.
+
+    :param overdue: jobs that the last poll found overdue, and that somebody is to be told of.
+    """
 
     kind: FailKind
     message: str
     error: BaseException | None = None
     news: News | None = None
+    overdue: tuple[Overdue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +271,7 @@ class Wait:
         """Note that somebody was told of changes, so that nobody is told again."""
         self._untold = None
         if self._changes is not None:
-            self._changes.mark_told(news.changes, now)
+            self._changes.mark_told(news, now)
 
     def judge(
         self, listing: Sequence[_Entry] | RequestError, clock: Callable[[], datetime]
@@ -292,21 +297,23 @@ class Wait:
             progress = self.config.judge(jobs, parts)
         now = clock()
         yield from self._report(progress, now)
-        step = self._hopeless(hopeless) if hopeless else self._verdict(progress, jobs, parts, now)
+        step = self._hopeless(hopeless, now) if hopeless else self._verdict(progress, jobs, parts, now)
         return self._with_news(step, progress, now)
 
     def _verdict(self, progress: Progress, jobs: Sequence[_Entry], parts: Parts, now: datetime) -> Step:
         if progress.done:
             return Done(self._result(jobs, parts))
         if progress.failed:
-            return Fail(FailKind.UNREACHABLE, progress.describe_failure(self.config.jobs))
+            text = progress.describe_failure(self.config.jobs)
+            return Fail(FailKind.UNREACHABLE, text, overdue=self._find_overdue(now))
         if now >= self.deadline:
-            return self._timed_out(progress.describe_late())
+            return replace(self._timed_out(progress.describe_late()), overdue=self._find_overdue(now))
         return self._go_on(now)
 
-    def _hopeless(self, found: Hopeless) -> Fail:
+    def _hopeless(self, found: Hopeless, now: datetime) -> Fail:
         of_cluster = self.config.cluster_id is not None
-        return Fail(FailKind.CLUSTER_ENDED if of_cluster else FailKind.PERMANENT, found.text, found.error)
+        kind = FailKind.CLUSTER_ENDED if of_cluster else FailKind.PERMANENT
+        return Fail(kind, found.text, found.error, overdue=self._find_overdue(now))
 
     def _with_news(self, step: Step, progress: Progress, now: datetime) -> Step:
         """Return a step with what there is to tell, where that was asked for."""
@@ -324,14 +331,9 @@ class Wait:
         return replace(step, news=replace(self._untold, due=True))
 
     def _go_on(self, now: datetime) -> Again | Fail:
-        overdue = self._time_in_state.overdue(now)
-        if overdue:
-            text = f"{capitalized(self.config.subject)}: overdue: {', '.join(map(str, overdue))}"
-            if self.config.on_overdue == "fail":
-                return Fail(FailKind.OVERDUE, text)
-            self._lines.add(text, logging.WARNING)
-            if self.config.on_overdue == "warn":
-                self.mark_told(overdue, now)
+        if self.config.on_overdue == "fail" and (found := self._time_in_state.overdue(now)):
+            return Fail(FailKind.OVERDUE, self._describe(found))
+        overdue = self._find_overdue(now)
         alarms = self._time_in_state.alarms()
         # An outage that is over must not be taken for the beginning of the next one either.
         keep = not alarms <= self._kept_alarms or self._kept_outage > 0
@@ -339,6 +341,19 @@ class Wait:
             # A job may come back to a state.
             self._kept_alarms &= alarms
         return Again(self._delay(now), overdue=overdue, keep=keep)
+
+    def _find_overdue(self, now: datetime) -> tuple[Overdue, ...]:
+        """Return the jobs that somebody is to be told of as overdue, having told the log."""
+        overdue = self._time_in_state.overdue(now)
+        if not overdue or self.config.on_overdue == "fail":
+            return ()
+        self._lines.add(self._describe(overdue), logging.WARNING)
+        if self.config.on_overdue == "warn":
+            self.mark_told(overdue, now)
+        return overdue
+
+    def _describe(self, overdue: Sequence[Overdue]) -> str:
+        return f"{capitalized(self.config.subject)}: overdue: {', '.join(map(str, overdue))}"
 
     def _delay(self, now: datetime) -> float:
         """Return the seconds until the next poll, having told of it where nothing was told for long."""

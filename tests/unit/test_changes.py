@@ -130,6 +130,27 @@ class TestWhatIsAChange:
         [change] = step.news.changes
         assert (change.kind, change.remark, change.id) == ("late", "late", "JID1/4/New-New/late")
 
+    @pytest.mark.parametrize("dies", [False, True])
+    def test_one_that_was_away_before_anybody_was_told_is_late_again(self, *, dies: bool) -> None:
+        told = Told(max_days_in_state={"New": 2}, change_interval=DAY)
+        told.tell(0, *NEW)
+        assert told.tell(2, *NEW) == ["tray 1 is late in New", "tray 2 is late in New"]
+        for day, listing in ((2.2, ONE_MOVED), (2.4, NEW)):
+            assert told.tell(day, *listing) == []
+            if dies:
+                told.in_another_process()
+        assert [told.tell(day, *NEW) for day in (4.3, 4.4, 5.5)] == [[], ["tray 1 is late in New"], []]
+
+    def test_one_told_as_late_before_stays_was_kept_is_not_told_of_again(self) -> None:
+        told = Told(max_days_in_state={"New": 2})
+        for day in (0, 2):
+            told.tell(day, *NEW)
+        memory = told.wait.memory()
+        assert json.loads(memory["shown JID1"]) == [1, "New", "late", "2026-01-01T00:00:00+00:00"]
+        memory |= {f"shown JID{number}": json.dumps([1, "New", "late"]) for number in (1, 2)}
+        told.wait = Wait(told.config, started_at=START, memory=memory)
+        assert told.tell(3, *NEW) == []
+
     def test_one_that_arrived_is_reached_once(self) -> None:
         told = Told()
         told.tell(0, *NEW)

@@ -13,7 +13,8 @@ import pytest
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 from airflow_provider_snowball.sensors.telling import Teller
 from airflow_provider_snowball.waiting.changes import Change, ChangeKind, News
-from airflow_provider_snowball.waiting.machine import Done
+from airflow_provider_snowball.waiting.machine import Done, Fail, FailKind
+from airflow_provider_snowball.waiting.time_in_state import Overdue
 
 CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
 
@@ -89,6 +90,25 @@ def test_a_method_is_called_whatever_its_name() -> None:
     told: list[Any] = []
     tell(MethodType(lambda self, context: self.append(context), told))
     assert [len(ours.told), len(told)] == [1, 1]
+
+
+@pytest.mark.parametrize("failures", [0, 2, 3])
+def test_who_is_late_at_the_end_is_told_of(monkeypatch: pytest.MonkeyPatch, failures: int) -> None:
+    monkeypatch.setattr("airflow_provider_snowball.sensors.telling._PAUSES", (0.0, 0.0))
+    counted: list[int] = []
+    monkeypatch.setattr("airflow_provider_snowball.triggers.metrics.count_overdue", counted.append)
+    told: list[list[str]] = []
+
+    def page(context: Any) -> None:
+        told.append(context["overdue_jobs"])
+        if len(told) <= failures:
+            raise RuntimeError("no mail server")
+
+    teller = Teller({}, on_overdue=page, on_change=None, is_poke=False, log=logging.getLogger(__name__))
+    late = Overdue("JID1", "New", 11.0, 10.0)
+    teller.tell_at_end(Fail(FailKind.TIMEOUT, "too late", overdue=(late,)))
+    assert told == [["JID1 in New for 11 days (at most 10)"]] * min(failures + 1, 3)
+    assert counted == ([1] if failures < 3 else [])
 
 
 def test_what_it_does_to_its_context_the_next_call_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:

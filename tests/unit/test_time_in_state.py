@@ -175,6 +175,20 @@ class TestInAWait:
         step = self.poll(wait, "InTransitToCustomer", 11)
         assert isinstance(step, Fail)
         assert step.kind is FailKind.TIMEOUT
+        # There is no later time to tell of it.
+        is_told = on_overdue != "fail"
+        assert [each.job_id for each in step.overdue] == (["J1"] if is_told else [])
+        assert self.told(wait) == ([(logging.WARNING, self.TEXT)] if is_told else [])
+
+    def test_one_that_is_late_as_another_ends_the_wait_is_told_of(self) -> None:
+        wait = self.wait(on_overdue="notify")
+        late, other = ({"JobId": name, "JobState": "InTransitToCustomer"} for name in ("J1", "J2"))
+        self.poll_for(wait, [late, other], 0)
+        step = self.poll_for(wait, [late, other | {"JobState": "Cancelled"}], 11)
+        assert isinstance(step, Fail)
+        assert step.kind is FailKind.UNREACHABLE
+        assert [str(each) for each in step.overdue] == [self.TEXT.partition("overdue: ")[2]]
+        assert self.told(wait) == [(logging.WARNING, self.TEXT)]
 
     def test_it_fails(self) -> None:
         wait = self.wait(on_overdue="fail")

@@ -809,6 +809,16 @@ class TestStoredEvents:
         assert type(error.value) is raised
         assert str(error.value) == EVENTS[name]["message"]
 
+    def test_who_was_late_at_the_end_is_told_of(self) -> None:
+        told: list[list[str]] = []
+        with pytest.raises(AirflowSensorTimeout):
+            _end(
+                EVENTS["events_v1 timeout with a job that is late"],
+                max_days_in_state={"New": 10},
+                on_overdue=lambda context: told.append(context["overdue_jobs"]),
+            )
+        assert told == [[f"{job_id(1)} in New for 11 days (at most 10)"]]
+
     @pytest.mark.parametrize("try_number", [2, 3])
     def test_a_try_ends_by_its_own_event(self, monkeypatch: pytest.MonkeyPatch, try_number: int) -> None:
         """Before 3.1.1, Airflow resumes a retry with what failed the try before (apache/airflow#56704)."""
