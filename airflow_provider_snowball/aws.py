@@ -46,7 +46,7 @@ def check_botocore_config(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
         raise ArgumentError(
             "botocore_config must be a dict of arguments of botocore.config.Config, or None; "
-            f"got a {type(value).__name__}"
+            f"got a {type(value).__name__} [SNB111]"
         )
     config = dict(value)
     if type(config.get("signature_version")).__module__.partition(".")[0] == "botocore":
@@ -56,20 +56,20 @@ def check_botocore_config(value: Any) -> dict[str, Any] | None:
         if plain_json(item) is None is not item:
             raise ArgumentError(
                 f"botocore_config[{option!r}] must be a plain value, as JSON has it, to be stored; "
-                f"got a {type(item).__name__}"
+                f"got a {type(item).__name__} [SNB111]"
             )
     proxies = config.get("proxies") or {}
     if not isinstance(proxies, Mapping):
         raise ArgumentError(
             "botocore_config['proxies'] must be a dict of addresses by scheme; "
-            f"got a {type(proxies).__name__}"
+            f"got a {type(proxies).__name__} [SNB111]"
         )
     for scheme, proxy in proxies.items():
         # Also in an address that does not parse, since its password was not encoded.
         if "@" in str(proxy):
             raise ArgumentError(
                 f"botocore_config['proxies'][{scheme!r}] holds a password, which would be stored in clear; "
-                "put the proxy into the Airflow connection's extra, under config_kwargs"
+                "put the proxy into the Airflow connection's extra, under config_kwargs [SNB111]"
             )
     return config
 

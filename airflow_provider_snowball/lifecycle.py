@@ -130,7 +130,7 @@ def parse_state(value: object, name: str = "target_state") -> JobState:
     if isinstance(value, str) and value in _KNOWN_STATES:
         return JobState(value)
     hint = f"; did you mean {meant}?" if (meant := _state_meant_by(value)) else ""
-    raise ArgumentError(f"{name} must be one of {', '.join(JobState)}; got {value!r}{hint}")
+    raise ArgumentError(f"{name} must be one of {', '.join(JobState)}; got {value!r}{hint} [SNB104]")
 
 
 def _state_meant_by(value: object) -> str | None:
@@ -152,7 +152,7 @@ def parse_cluster_state(value: object, name: str = "cluster_state") -> ClusterSt
     """
     if isinstance(value, str) and value in frozenset(ClusterState):
         return ClusterState(value)
-    raise ArgumentError(f"{name} must be one of {', '.join(ClusterState)}; got {value!r}")
+    raise ArgumentError(f"{name} must be one of {', '.join(ClusterState)}; got {value!r} [SNB104]")
 
 
 def is_at_or_past(state: str | None, target: JobState, job_type: str | None) -> bool:
@@ -310,9 +310,11 @@ class Progress:
         if self.nothing_left:
             named = ", ".join(job.id for job in self.ignored)
             count = len(self.ignored)
-            return f"Nothing left to wait for: all {count} {jobs} are Cancelled and ignored ({named})"
+            return (
+                f"Nothing left to wait for: all {count} {jobs} are Cancelled and ignored ({named}) [SNB402]"
+            )
         named = ", ".join(str(job) for job in self.unreachable)
-        return f"{len(self.unreachable)} of {self.total} {jobs} cannot reach {self.target}: {named}"
+        return f"{len(self.unreachable)} of {self.total} {jobs} cannot reach {self.target}: {named} [SNB401]"
 
 
 def evaluate(
@@ -343,9 +345,13 @@ def evaluate(
     """
     goal = parse_state(target)
     if min_jobs < 1:
-        raise ArgumentError(f"min_jobs must be at least 1: an empty listing is not all there; got {min_jobs}")
+        raise ArgumentError(
+            f"min_jobs must be at least 1: an empty listing is not all there; got {min_jobs} [SNB105]"
+        )
     if ignore_cancelled and goal is JobState.CANCELLED:
-        raise ArgumentError("ignore_cancelled leaves out the very jobs that target_state Cancelled waits for")
+        raise ArgumentError(
+            "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for [SNB107]"
+        )
 
     entries = list(jobs)
     counted, missing = (

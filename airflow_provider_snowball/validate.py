@@ -87,7 +87,7 @@ def check_cluster_id(value: Any, name: str = "cluster_id") -> str:
         return value
     raise ArgumentError(
         f"{name} must be CID followed by a UUID, "
-        f"such as CID123e4567-e89b-12d3-a456-426655440000; got {value!r}"
+        f"such as CID123e4567-e89b-12d3-a456-426655440000; got {value!r} [SNB101]"
     )
 
 
@@ -101,11 +101,11 @@ def check_job_id(value: Any, name: str = "job_id") -> str:
         return value
     if isinstance(value, Mapping) and "JobId" in value:
         raise ArgumentError(
-            f"{name} must be a job's id, and is a whole job; pass its JobId: {value['JobId']!r}"
+            f"{name} must be a job's id, and is a whole job; pass its JobId: {value['JobId']!r} [SNB102]"
         )
     raise ArgumentError(
         f"{name} must be JID (or MID) followed by a UUID, "
-        f"such as JID123e4567-e89b-12d3-a456-426655440000; got {value!r}"
+        f"such as JID123e4567-e89b-12d3-a456-426655440000; got {value!r} [SNB102]"
     )
 
 
@@ -121,10 +121,13 @@ def check_job_ids(value: Any, name: str = "job_ids") -> list[str] | None:
         raise ArgumentError(
             f"{name} must be a list of job ids; got the {type(value).__name__} {value!r}. To pass another "
             "task's list, use its output (task.output), or a template with render_template_as_native_obj=True"
+            " [SNB103]"
         )
     job_ids = [check_job_id(item, f"each of {name}") for item in value]
     if not job_ids:
-        raise ArgumentError(f"{name} must name at least one job; leave it out (None) to wait for all")
+        raise ArgumentError(
+            f"{name} must name at least one job; leave it out (None) to wait for all [SNB103]"
+        )
     return job_ids
 
 
@@ -138,7 +141,7 @@ def check_min_jobs(value: Any, name: str = "min_jobs") -> int:
     if isinstance(value, str) and value.strip().isdecimal():
         number = int(value)
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ArgumentError(f"{name} must be a whole number of at least 1; got {value!r}")
+        raise ArgumentError(f"{name} must be a whole number of at least 1; got {value!r} [SNB105]")
     return number
 
 
@@ -153,15 +156,17 @@ def check_max_days_in_state(value: Any, name: str = "max_days_in_state") -> dict
     if not isinstance(value, Mapping):
         raise ArgumentError(
             f"{name} must be a dict of days by state, such as {{'InTransitToCustomer': 10}}; got {value!r}"
+            " [SNB105]"
         )
     found = {}
     for key, days in value.items():
         state = parse_state(key, f"each state of {name}")
         if state in (JobState.COMPLETE, JobState.CANCELLED):
-            raise ArgumentError(f"{name} cannot have {state}: no job leaves that state")
+            raise ArgumentError(f"{name} cannot have {state}: no job leaves that state [SNB105]")
         if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days * 86400 <= _LONGEST:
             raise ArgumentError(
                 f"{name}[{str(state)!r}] must be a number of days above 0, at most 100 years; got {days!r}"
+                " [SNB105]"
             )
         found[str(state)] = float(days)
     return found
@@ -177,7 +182,7 @@ def check_page_size(value: Any) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PAGE_SIZE:
         raise ArgumentError(
-            f"page_size must be a whole number from 1 to {MAX_PAGE_SIZE}, or None; got {value!r}"
+            f"page_size must be a whole number from 1 to {MAX_PAGE_SIZE}, or None; got {value!r} [SNB105]"
         )
     return value
 
@@ -196,6 +201,7 @@ def check_duration(value: Any, name: str, *, at_least: float | None = None) -> f
     least = "more than 0" if at_least is None else f"at least {at_least:g}"
     raise ArgumentError(
         f"{name} must be a timedelta or a number of seconds, {least} and at most 100 years; got {value!r}"
+        " [SNB105]"
     )
 
 
@@ -207,4 +213,4 @@ def check_flag(value: Any, name: str) -> bool:
     """
     if isinstance(value, bool):
         return value
-    raise ArgumentError(f"{name} must be True or False; got the {type(value).__name__} {value!r}")
+    raise ArgumentError(f"{name} must be True or False; got the {type(value).__name__} {value!r} [SNB106]")

@@ -57,18 +57,19 @@ class Bucket:
             listed = page.get("Contents") or []
             if "IsTruncated" not in page or page.get("KeyCount", len(listed)) != len(listed):
                 raise SnowballAnswerError(
-                    f"The listing of bucket {bucket} does not count, since a page of it is not whole"
+                    f"The listing of bucket {bucket} does not count, since a page of it is not whole [SNB301]"
                 )
             if page["IsTruncated"] and not page.get("NextContinuationToken"):
                 # botocore's paginator takes it for the last one.
                 raise SnowballAnswerError(
                     f"The listing of bucket {bucket} does not count, since a page says that more follows, "
-                    "and not where"
+                    "and not where [SNB301]"
                 )
             for each in listed:
                 if not {"Key", "Size"} <= each.keys():
                     raise SnowballAnswerError(
                         f"The listing of bucket {bucket} does not count, since an object has no key or size"
+                        " [SNB301]"
                     )
                 yield StoredObject(bucket, each["Key"], each["Size"], each.get("ETag", "").strip('"').lower())
 
@@ -92,6 +93,7 @@ class Bucket:
         if "ContentLength" not in found:
             raise SnowballAnswerError(
                 f"The answer about s3://{stored.bucket}/{stored.key} does not count, since it has no length"
+                " [SNB301]"
             )
         encrypted_by = found.get("ServerSideEncryption", "")
         return StoredObject(
@@ -152,7 +154,7 @@ def _about(place: str) -> Iterator[None]:
                     ", for an object under a customer's own key, or for a session token that has expired"
                 )
         if code == "NoSuchKey":
-            raise SnowballFileError(f"There is no object {place}") from None
+            raise SnowballFileError(f"There is no object {place} [SNB507]") from None
         named: Any = {"Code": code, "Message": f"{message} ({place})"}
         raise ClientError({**error.response, "Error": named}, error.operation_name) from None
 
@@ -186,13 +188,15 @@ def lines_of_file(place: str, bucket: Bucket, what: str) -> Iterator[bytes]:
             packed = place.casefold().endswith(".gz")
             yield from _lines_of(cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if packed else file, what)
     except (OSError, EOFError, zlib.error) as error:
-        raise SnowballFileError(f"Cannot read {what}: {type(error).__name__}: {error}") from None
+        raise SnowballFileError(f"Cannot read {what}: {type(error).__name__}: {error} [SNB507]") from None
 
 
 def _lines_of(file: IO[bytes], what: str) -> Iterator[bytes]:
     for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE), b""), 1):
         if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-            raise SnowballFileError(f"Cannot read {what}: line {number} has more than {LONGEST_LINE} bytes")
+            raise SnowballFileError(
+                f"Cannot read {what}: line {number} has more than {LONGEST_LINE} bytes [SNB507]"
+            )
         yield line
 
 
@@ -215,4 +219,6 @@ def write_file(place: str, bucket: Bucket, file: IO[bytes]) -> None:
         part.replace(target)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise SnowballFileError(f"Cannot write the report {place}: {type(error).__name__}: {error}") from None
+        raise SnowballFileError(
+            f"Cannot write the report {place}: {type(error).__name__}: {error} [SNB508]"
+        ) from None

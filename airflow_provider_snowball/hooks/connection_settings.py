@@ -79,13 +79,13 @@ def read_connection(found: Any) -> AwsConnectionWrapper:
     if found.conn_type and found.conn_type not in ACCEPTED_TYPES:
         raise SnowballConnectionError(
             f"{name} is of type {found.conn_type!r}, which is none for AWS; "
-            f"name one of type {' or '.join(ACCEPTED_TYPES)} in aws_conn_id"
+            f"name one of type {' or '.join(ACCEPTED_TYPES)} in aws_conn_id [SNB203]"
         )
     if not any((found.conn_type, found.login, found.password, found.extra)):
         # What Airflow makes of a word, or of JSON that is no object.
         raise SnowballConnectionError(
             f"{name} is empty: where it comes from, it is neither a JSON object nor a URI such as "
-            "aws://KEY:SECRET@/. No other credentials are tried in its place"
+            "aws://KEY:SECRET@/. No other credentials are tried in its place [SNB202]"
         )
     extra = _read_extra(found.extra, name)
     for field, value in (("login", found.login), ("password", found.password)):
@@ -99,14 +99,14 @@ def read_connection(found: Any) -> AwsConnectionWrapper:
     if any(halves):
         raise SnowballConnectionError(
             f"{name} has only half an access key: give it both the access key "
-            "ID and the secret access key, or neither. No other credentials are tried in their place"
+            "ID and the secret access key, or neither. No other credentials are tried in their place [SNB205]"
         )
     try:
         return _Connection.from_connection_metadata(  # type: ignore[no-any-return]  # untyped there
             conn_id=found.conn_id, login=found.login, password=found.password, extra=extra
         )
     except Exception as error:
-        raise SnowballConnectionError(f"{name} cannot be used: {redacted(str(error))}") from None
+        raise SnowballConnectionError(f"{name} cannot be used: {redacted(str(error))} [SNB208]") from None
 
 
 def verify_of(value: Any, what: str) -> bool | str | None:
@@ -125,9 +125,11 @@ def verify_of(value: Any, what: str) -> bool | str | None:
             return text
         raise SnowballConnectionError(
             f"verify of {what} must be true, false or the path of a CA bundle; there is no file {text!r}"
+            " [SNB206]"
         )
     raise SnowballConnectionError(
         f"verify of {what} must be true, false or the path of a CA bundle; got a {type(value).__name__}"
+        " [SNB206]"
     )
 
 
@@ -141,30 +143,34 @@ def config_of(options: Any, what: str) -> Config | None:
     if options is None or isinstance(options, Config):
         return options
     if not isinstance(options, Mapping):
-        raise SnowballConnectionError(f"{what} must be an object of options; got a {type(options).__name__}")
+        raise SnowballConnectionError(
+            f"{what} must be an object of options; got a {type(options).__name__} [SNB204]"
+        )
     # botocore adds to what it is given.
     options = copy.deepcopy(dict(options))
     for option, value in options.items():
         if option not in Config.OPTION_DEFAULTS:
-            raise SnowballConnectionError(f"{what} has {option!r}, which is no option of botocore's Config")
+            raise SnowballConnectionError(
+                f"{what} has {option!r}, which is no option of botocore's Config [SNB204]"
+            )
         default = Config.OPTION_DEFAULTS[option]
         types = (bool,) if isinstance(default, bool) else _OPTION_TYPES.get(option)
         is_wrong_number = isinstance(value, bool) and types is not None and bool not in types
         if value is not None and types is not None and (not isinstance(value, types) or is_wrong_number):
             raise SnowballConnectionError(
-                f"{option} in {what} must be a {types[-1].__name__}; got a {type(value).__name__}"
+                f"{option} in {what} must be a {types[-1].__name__}; got a {type(value).__name__} [SNB204]"
             )
     for scheme, proxy in (options.get("proxies") or {}).items():
         if not isinstance(proxy, str):
             raise SnowballConnectionError(
-                f"proxies[{scheme!r}] in {what} must be text; got a {type(proxy).__name__}"
+                f"proxies[{scheme!r}] in {what} must be text; got a {type(proxy).__name__} [SNB204]"
             )
     if options.get("signature_version") == "unsigned":
         options["signature_version"] = UNSIGNED
     try:
         return Config(**options)
     except Exception as error:
-        raise SnowballConnectionError(f"{what} is none for botocore: {error}") from None
+        raise SnowballConnectionError(f"{what} is none for botocore: {error} [SNB204]") from None
 
 
 def check_region(value: Any, what: str) -> str | None:
@@ -177,11 +183,13 @@ def check_region(value: Any, what: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise SnowballConnectionError(
-            f"region_name of {what} must be text such as us-east-1; got a {type(value).__name__}"
+            f"region_name of {what} must be text such as us-east-1; got a {type(value).__name__} [SNB204]"
         )
     if value.splitlines() != [value]:
         # botocore refuses all else that is no region, but lets a last line break through: into a header.
-        raise SnowballConnectionError(f"region_name of {what} must be text such as us-east-1; got {value!r}")
+        raise SnowballConnectionError(
+            f"region_name of {what} must be text such as us-east-1; got {value!r} [SNB204]"
+        )
     return value
 
 
@@ -212,7 +220,7 @@ def _read_extra(text: Any, name: str) -> dict[str, Any]:
     for field in _TEXTS:
         if field in extra and not isinstance(extra[field], str):
             raise SnowballConnectionError(
-                f"{field} in the extra of {name} must be text; got a {type(extra[field]).__name__}"
+                f"{field} in the extra of {name} must be text; got a {type(extra[field]).__name__} [SNB204]"
             )
     check_region(extra.get("region_name"), f"the extra of {name}")
     _check_endpoint(extra.get("endpoint_url"), f"endpoint_url in the extra of {name}")
@@ -238,12 +246,12 @@ def _object_of(value: Any, what: str) -> dict[str, Any]:
         except ValueError:
             raise SnowballConnectionError(
                 f"{what} does not parse as a JSON object: correct it under Admin > Connections, or where the "
-                "connection comes from. No other credentials are tried in its place"
+                "connection comes from. No other credentials are tried in its place [SNB202]"
             ) from None
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise SnowballConnectionError(f"{what} must be a JSON object; got a {type(value).__name__}")
+        raise SnowballConnectionError(f"{what} must be a JSON object; got a {type(value).__name__} [SNB202]")
     return value
 
 
@@ -262,7 +270,7 @@ def _check_endpoint(value: Any, what: str) -> None:
     if not is_one or _UNSENDABLE.search(value):
         raise SnowballConnectionError(
             f"{what} must be an address such as https://host:port, with special characters of a password "
-            "percent-encoded. It is not shown here"
+            "percent-encoded. It is not shown here [SNB204]"
         )
 
 
@@ -270,5 +278,5 @@ def _check_secret(value: Any, what: str) -> None:
     if isinstance(value, str) and _UNSENDABLE.search(value):
         raise SnowballConnectionError(
             f"{what} has a line break, a space or another character that no credential of AWS has "
-            "(a file read with its last line break, say); store it without. It is not shown here"
+            "(a file read with its last line break, say); store it without. It is not shown here [SNB207]"
         )

@@ -79,6 +79,13 @@ _DENIALS = (
     bc.ParamValidationError,
     SnowballConnectionError,
 )
+_NO_CREDENTIALS = (
+    bc.NoCredentialsError,
+    bc.PartialCredentialsError,
+    bc.ProfileNotFound,
+    bc.TokenRetrievalError,
+    bc.SSOError,
+)
 _ADVICE = {
     bc.NoRegionError: "set the region of the connection, or region_name of the task",
     bc.InvalidRegionError: "a region reads like us-east-1",
@@ -96,6 +103,7 @@ _ACTIONS_OF_S3 = {
     "CreateMultipartUpload": "s3:PutObject",
 }
 _LONGEST_CODE = 100
+_MESSAGE_CODE = re.compile(r"\[SNB\d{3}\]")
 _AWS_ENDPOINT = re.compile(r"https://(?:snowball|snowball-fips|sts)\.(?P<region>[a-z]+(?:-[a-z0-9]+)+)\.\S+")
 
 
@@ -119,6 +127,8 @@ def classify(error: Exception, where: str = "") -> RequestError:
     is_named = isinstance(error, SnowballConnectionError)
     if where and kind in (ErrorKind.NOT_FOUND, ErrorKind.DENIED) and not is_named:
         words = f"{words} ({where})"
+    if not _MESSAGE_CODE.search(words) and (message_code := _message_code(error, kind)):
+        words = f"{words} [{message_code}]"
     found = RequestError(kind, words, code=code, throttled=code in _THROTTLING)
     found.__cause__ = without_secrets(error)
     return found
@@ -201,6 +211,32 @@ def _advice_on(error: Exception) -> str | None:
     if region := _region_without_snowball(error):
         return f"region {region} has no AWS Snowball as far as botocore knows; choose the region of the jobs"
     return next((advice for kind, advice in _ADVICE.items() if isinstance(error, kind)), None)
+
+
+def _message_code(error: Exception, kind: ErrorKind) -> str | None:
+    """Return the code under which docs/messages.md has an error that will not pass."""
+    if kind is ErrorKind.TRANSIENT:
+        return None
+    if kind is not ErrorKind.DENIED:
+        return "SNB303" if kind is ErrorKind.NOT_FOUND else "SNB305"
+    if isinstance(error, bc.ClientError):
+        code = _code_of(error)
+        if code in _UNKNOWN_KEYS | _EXPIRED:
+            return "SNB212"
+        if _is_about_a_role(error):
+            return "SNB211"
+        return "SNB304" if code in _DENIED else "SNB306"
+    if isinstance(error, bc.NoRegionError | bc.InvalidRegionError):
+        return "SNB209"
+    if _region_without_snowball(error):
+        return "SNB210"
+    if isinstance(error, bc.ParamValidationError):
+        return "SNB211"
+    if isinstance(error, bc.UnknownSignatureVersionError):
+        return "SNB204"
+    if _cannot_be_sent(error):
+        return "SNB207"
+    return "SNB212" if isinstance(error, _NO_CREDENTIALS) else "SNB306"
 
 
 def _code_of(error: bc.ClientError) -> str:

@@ -100,14 +100,17 @@ class ImportVerifier:
         state, kind = job.get("JobState"), job.get("JobType")
         if kind != JobType.IMPORT:
             raise SnowballVerificationError(
-                f"Job {job_id} is no import, but of type {kind}: it brings nothing to S3"
+                f"Job {job_id} is no import, but of type {kind}: it brings nothing to S3 [SNB501]"
             )
         if not is_at_or_past(state, JobState.COMPLETE, kind):
             raise SnowballVerificationError(
                 f"Job {job_id} is {state}: wait until it is Complete, with JobsSensor, before it is verified"
+                " [SNB502]"
             )
         if not _buckets_of(job):
-            raise SnowballVerificationError(f"Job {job_id} names no bucket of S3 among its resources")
+            raise SnowballVerificationError(
+                f"Job {job_id} names no bucket of S3 among its resources [SNB503]"
+            )
         return job
 
     def _claims(self, jobs: list[dict[str, Any]], buckets: list[str]) -> Iterator[Claim]:
@@ -154,7 +157,7 @@ class ImportVerifier:
             if claim.bucket not in buckets:
                 raise SnowballFileError(
                     f"The {claim.source} has an object of bucket {claim.bucket}, which is none of the jobs': "
-                    f"{', '.join(buckets)}"
+                    f"{', '.join(buckets)} [SNB509]"
                 )
             if self._request.is_asked_for(claim.key):
                 yield claim
@@ -207,7 +210,9 @@ def _check_folder_of(report: str | None) -> None:
     :raises SnowballFileError: if there is none.
     """
     if report is not None and s3_parts(report) is None and not Path(report).parent.is_dir():
-        raise SnowballFileError(f"Cannot write the report {report}: {Path(report).parent} is no folder")
+        raise SnowballFileError(
+            f"Cannot write the report {report}: {Path(report).parent} is no folder [SNB508]"
+        )
 
 
 def _write(differences: Iterator[Difference], file: IO[bytes]) -> list[Difference]:

@@ -70,7 +70,7 @@ def open_link(
     :raises SnowballFileError: if it cannot be opened, or could be a part without anybody knowing.
     """
     if not link.startswith(("https://", "http://")):
-        raise SnowballFileError(f"Cannot read {what}: its link is neither https nor http")
+        raise SnowballFileError(f"Cannot read {what}: its link is neither https nor http [SNB507]")
     opener = OpenerDirector()
     try:
         context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
@@ -100,7 +100,7 @@ def open_link(
         words = "its link is malformed"
     except (OSError, HTTPException) as error:
         words = f"{type(error).__name__}: {_shown(getattr(error, 'reason', error), link)}"
-    raise SnowballFileError(f"Cannot read {what}: {words}. A link is good for an hour; ask again")
+    raise SnowballFileError(f"Cannot read {what}: {words}. A link is good for an hour; ask again [SNB507]")
 
 
 def _shown(words: object, link: str) -> str:
@@ -132,14 +132,17 @@ def lines_of(response: HTTPResponse, what: str) -> Iterator[bytes]:
                 for line in lines:
                     yield line + b"\n"
                 if len(rest) >= LONGEST_LINE:
-                    raise SnowballFileError(f"{_capital(what)} has a line of more than {LONGEST_LINE} bytes")
+                    raise SnowballFileError(
+                        f"{_capital(what)} has a line of more than {LONGEST_LINE} bytes [SNB507]"
+                    )
         except (OSError, HTTPException) as error:
             raise SnowballFileError(
                 f"{_capital(what)} broke off: {type(error).__name__}: {bounded(redacted(str(error)))}"
+                " [SNB507]"
             ) from None
     # The standard library takes an early end for the end here, too.
     if expected is not None and read < expected:
-        raise SnowballFileError(f"{_capital(what)} broke off after {read} of {expected} bytes")
+        raise SnowballFileError(f"{_capital(what)} broke off after {read} of {expected} bytes [SNB507]")
     if rest:
         yield rest
 
@@ -153,7 +156,7 @@ def understood(entries: Iterable[T]) -> Iterator[T]:
     try:
         yield from entries
     except UnreadableError as error:
-        raise SnowballFileError(bounded(redacted(str(error)))) from None
+        raise SnowballFileError(f"{bounded(redacted(str(error)))} [SNB505]") from None
 
 
 def _capital(text: str) -> str:

@@ -26,19 +26,27 @@ _SECRETS = (
     # A signed request, or a link that is good for whoever has it.
     (re.compile(r"(?i)\b((?:X-Amz-)?(?:Signature|Credential|Security-Token)=)[^&\s,'\"]+"), r"\1***"),
 )
+_CODE = re.compile(r" \[SNB\d{3}\]$")
 
 
 def bounded(text: str) -> str:
     """Return a text in a single line, its beginning if it is too long."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}… ({len(line)} characters)"
+    line, code = _code_apart(" ".join(text.split()))
+    return f"{line if len(line) <= _LONGEST else f'{line[:_LONGEST]}… ({len(line)} characters)'}{code}"
 
 
 def redacted(text: str) -> str:
     """Return a text without the secrets that exceptions show."""
+    text, code = _code_apart(text)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    return text
+    return f"{text}{code}"
+
+
+def _code_apart(text: str) -> tuple[str, str]:
+    """Return a text without the code that a message of ours may have at its end, and the code."""
+    found = _CODE.search(text)
+    return (text[: found.start()], found[0]) if found else (text, "")
 
 
 def redact(error: BaseException) -> None:

@@ -151,13 +151,14 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 raise SnowballConnectionError(
                     f"Airflow connection {conn_id!r} cannot be read from the environment's {variable}: "
                     "it is neither JSON nor a URI whose special characters, such as a / in the secret, are "
-                    "percent-encoded. No other credentials are tried in its place"
+                    "percent-encoded. No other credentials are tried in its place [SNB202]"
                 ) from None
             if conn_id == cls.default_conn_name:
                 raise
             raise SnowballConnectionError(
                 f"Airflow connection {conn_id!r} cannot be found, or could not be looked up; create it under "
                 "Admin > Connections, or correct aws_conn_id. No other credentials are tried in its place"
+                " [SNB201]"
             ) from error
 
     @classmethod
@@ -221,6 +222,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 raise
             raise SnowballConnectionError(
                 f"No client can be made of Airflow connection {self.aws_conn_id!r}: {redacted(str(error))}"
+                " [SNB208]"
             ) from None
         take_whole_answers_only(client)
         return client
@@ -358,7 +360,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
             answer = conn.describe_cluster(ClusterId=cluster_id)
         if "ClusterMetadata" not in answer:
             raise SnowballAnswerError(
-                "The answer to DescribeCluster does not count: it has no ClusterMetadata"
+                "The answer to DescribeCluster does not count: it has no ClusterMetadata [SNB301]"
             )
         return answer["ClusterMetadata"]
 
@@ -426,7 +428,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
     def _log_lines(self, job_id: str, which: Literal["success", "failure"]) -> Iterator[bytes]:
         if which not in _LOGS:
-            raise ArgumentError(f"which must be one of {', '.join(_LOGS)}; got {which!r}")
+            raise ArgumentError(f"which must be one of {', '.join(_LOGS)}; got {which!r} [SNB106]")
         what = f"the {which} log of job {job_id}"
         return lines_of(self._open(job_id, _LOGS[which], what), what)
 
@@ -444,7 +446,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
             try:
                 return response.read()
             except (OSError, HTTPException) as error:
-                raise SnowballFileError(f"Cannot read {what}: {type(error).__name__}: {error}") from None
+                raise SnowballFileError(
+                    f"Cannot read {what}: {type(error).__name__}: {error} [SNB507]"
+                ) from None
 
     def _describe_job(self, job_id: str) -> dict[str, Any]:
         check_job_id(job_id)
@@ -460,7 +464,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         if not link:
             raise SnowballFileError(
                 f"There is no {what.removeprefix('the ')}, whose state is {metadata.get('JobState')}: "
-                "AWS makes it when the job is Complete"
+                "AWS makes it when the job is Complete [SNB506]"
             )
         # Should anything log it after all, Airflow's task logs show asterisks.
         mask_secret(link)
@@ -535,7 +539,9 @@ def _entries_of(description: Mapping[str, Any]) -> dict[str, Any]:
     """
     parts = [_entry_of(part) for part in description.get("SubJobMetadata") or ()]
     if "JobMetadata" not in description:
-        raise SnowballAnswerError("The answer to DescribeJob does not count, since it has no JobMetadata")
+        raise SnowballAnswerError(
+            "The answer to DescribeJob does not count, since it has no JobMetadata [SNB301]"
+        )
     job = _entry_of(description["JobMetadata"])
     is_main = bool(parts) or str(job.get("JobId")).startswith("MID")
     return {
@@ -561,7 +567,7 @@ def _bounded(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
             seen.add(token)
             if number >= MAX_PAGES or time.monotonic() >= ends_at:
                 raise SnowballAnswerError(
-                    f"A listing was not at its end after {number} pages: each page named another one"
+                    f"A listing was not at its end after {number} pages: each page named another one [SNB302]"
                 )
 
 

@@ -70,6 +70,10 @@ def _check_body(response_dict: dict[str, Any], operation_model: Any, **_: Any) -
         raise _broken(operation_model.name, f"it is no JSON object: {_excerpt(body)}")
 
 
+class _FormError(Exception):
+    """A part of an answer is not of the modelled form; the text says which."""
+
+
 class _FormChecker:
     """Checks answers against the shapes of a client's model."""
 
@@ -94,10 +98,10 @@ class _FormChecker:
                 # Where there is nothing, there may have been something that the parser made nothing of.
                 answer = _load(http_response.content)
                 if isinstance(answer, dict) and answer and not answer.keys() & shape.members.keys():
-                    raise SnowballAnswerError(f"it has none of its members, but {_excerpt(list(answer))}")
+                    raise _FormError(f"it has none of its members, but {_excerpt(list(answer))}")
                 _checker_of(shape, _JSON_TYPES, self._of_json)(answer, "the answer")
             _checker_of(shape, _PYTHON_TYPES, self._of_parsed)(parsed, "the answer")
-        except SnowballAnswerError as error:
+        except _FormError as error:
             raise _broken(model.name, str(error)) from None
 
 
@@ -105,7 +109,7 @@ def _load(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise SnowballAnswerError(f"it is no JSON: {_excerpt(body)}") from None
+        raise _FormError(f"it is no JSON: {_excerpt(body)}") from None
 
 
 def _checker_of(shape: Any, types_of: Mapping[str, tuple[type, ...]], known: dict[str, _Checker]) -> _Checker:
@@ -121,7 +125,7 @@ def _checker_of(shape: Any, types_of: Mapping[str, tuple[type, ...]], known: dic
     def check_type(value: Any, name: str) -> None:
         # bool is an int to Python, and none to the API.
         if not isinstance(value, types) or (types in _NUMBERS and isinstance(value, bool)):
-            raise SnowballAnswerError(f"{name} is {_excerpt(value)}, and must be a {shape.type_name}")
+            raise _FormError(f"{name} is {_excerpt(value)}, and must be a {shape.type_name}")
 
     if shape.type_name == "structure":
         members: dict[str, _Checker] = {}
@@ -170,7 +174,7 @@ def unreadable_as_broken(operation: str) -> Iterator[None]:
 
 
 def _broken(operation: str, why: str) -> SnowballAnswerError:
-    return SnowballAnswerError(f"The answer to {operation} does not count, since {why}")
+    return SnowballAnswerError(f"The answer to {operation} does not count, since {why} [SNB301]")
 
 
 def _excerpt(value: Any) -> str:

@@ -74,7 +74,7 @@ class _ListOperator(AwsParameters):
             return None
         if isinstance(states, str) or not isinstance(states, Iterable):
             raise ArgumentError(
-                f"{name} must be a list of states; got the {type(states).__name__} {states!r}"
+                f"{name} must be a list of states; got the {type(states).__name__} {states!r} [SNB104]"
             )
         return frozenset(type(self).parse(state, f"each of {name}") for state in states)
 

@@ -123,7 +123,7 @@ class VerifyImportOperator(AwsParameters):
         )
         text = _describe(summary)
         if not summary["verified"]:
-            raise SnowballVerificationError(text)
+            raise SnowballVerificationError(f"{text} [SNB504]")
         self.log.info("%s", text)
         return summary
 

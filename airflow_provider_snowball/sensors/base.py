@@ -158,7 +158,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 check_flag(value, name)
         if on_change is not None and not callable(on_change):
             raise ArgumentError(
-                f"on_change must be a notifier, or a function of the context; got {on_change!r}"
+                f"on_change must be a notifier, or a function of the context; got {on_change!r} [SNB108]"
             )
         for name, notifier in (("on_change", on_change), ("on_overdue", kwargs.get("on_overdue"))):
             check_notifier(notifier, name)
@@ -189,7 +189,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
             return
         raise ArgumentError(
             "on_change has nothing to compare with in reschedule mode, where Airflow remembers nothing "
-            "between two pokes before 3.3; use deferrable=True or mode='poke'"
+            "between two pokes before 3.3; use deferrable=True or mode='poke' [SNB109]"
         )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -198,7 +198,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         if cls.poke is not SnowballSensor.poke:
             raise TypeError(
                 f"{cls.__name__} overrides poke(), which no mode of a Snowball sensor calls; "
-                "override execute(), or put a task of your own behind the sensor"
+                "override execute(), or put a task of your own behind the sensor [SNB112]"
             )
 
     def execute(self, context: Context) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def check_notifier(value: object, name: str) -> None:
     called = (value, getattr(value, "__call__", None))  # noqa: B004 - the method itself
     if any(is_one(each) for is_one in makes_nothing_happen for each in called):
         raise ArgumentError(
-            f"{name} must be an ordinary function, which runs when it is called; got {value!r}"
+            f"{name} must be an ordinary function, which runs when it is called; got {value!r} [SNB108]"
         )
 
 

@@ -105,7 +105,7 @@ class SnowballTrigger(BaseTrigger):
             # A trigger that raises leaves its task to Airflow's own rules, which differ between its lines;
             # dag.test() of Airflow 2.11 loops for ever (no issue filed).
             log.exception("%s broke off", type(self).__name__)
-            text = f"The trigger broke off: {type(error).__name__}: {error}"
+            text = f"The trigger broke off [SNB408]: {type(error).__name__}: {error}"
             event = event_of(Fail(FailKind.TRANSIENT, text), try_number=self._try_number)
         finally:
             if subscription is not None:

@@ -93,10 +93,10 @@ def step_of(event: Mapping[str, Any] | None) -> Done | Fail:
     A kind of failure that this version does not know may be retried.
     """
     if event is None:
-        return Fail(FailKind.TRANSIENT, "The trigger ended without an event")
+        return Fail(FailKind.TRANSIENT, "The trigger ended without an event [SNB408]")
     if event.get("status") == "done":
         return Done(list(event.get("jobs") or ()), news=_news_of(event))
-    message = str(event.get("message") or f"The trigger reported {dict(event)!r}")
+    message = str(event.get("message") or f"The trigger reported {dict(event)!r} [SNB408]")
     try:
         kind = FailKind(str(event.get("kind")))
     except ValueError:

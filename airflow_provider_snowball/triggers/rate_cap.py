@@ -19,7 +19,7 @@ def calls_per_second() -> float:
     """Return the cap that is configured: ``[snowball] max_calls_per_second``."""
     rate = float(conf.getfloat("snowball", "max_calls_per_second", fallback=20.0))
     if not rate > 0:
-        raise ValueError(f"[snowball] max_calls_per_second must be more than 0; got {rate:g}")
+        raise ValueError(f"[snowball] max_calls_per_second must be more than 0; got {rate:g} [SNB113]")
     return rate
 
 

@@ -45,7 +45,9 @@ def key_decoder(encoding: str) -> Callable[[str, str], str]:
             ) from None
 
     if encoding != "url":
-        raise ArgumentError(f"key_encoding must be one of {', '.join(KEY_ENCODINGS)}; got {encoding!r}")
+        raise ArgumentError(
+            f"key_encoding must be one of {', '.join(KEY_ENCODINGS)}; got {encoding!r} [SNB106]"
+        )
     return decode
 
 

@@ -35,14 +35,16 @@ def _texts(value: Any, name: str) -> tuple[str, ...]:
         or not isinstance(value, Sequence)
         or not all(isinstance(e, str) for e in value)
     ):
-        raise ArgumentError(f"{name} must be a list of texts; got the {type(value).__name__} {value!r}")
+        raise ArgumentError(
+            f"{name} must be a list of texts; got the {type(value).__name__} {value!r} [SNB106]"
+        )
     return tuple(value)
 
 
 def _check_jobs(value: Any, name: str) -> tuple[str, ...]:
     job_ids = check_job_ids(value, name)
     if job_ids is None:
-        raise ArgumentError(f"{name} must name the import jobs; got None")
+        raise ArgumentError(f"{name} must name the import jobs; got None [SNB103]")
     return tuple(dict.fromkeys(job_ids))
 
 
@@ -59,13 +61,13 @@ def _check_place(value: Any, name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ArgumentError(f"{name} must be a path or s3://bucket/key; got {value!r}")
+        raise ArgumentError(f"{name} must be a path or s3://bucket/key; got {value!r} [SNB106]")
     parts = s3_parts(value)
     if parts is None:
         if not Path(value).name:
-            raise ArgumentError(f"{name} must be the path of a file; got {value!r}")
+            raise ArgumentError(f"{name} must be the path of a file; got {value!r} [SNB106]")
     elif not all(parts) or not _BUCKET.fullmatch(parts[0]):
-        raise ArgumentError(f"{name} must have a bucket and a key, s3://bucket/key; got {value!r}")
+        raise ArgumentError(f"{name} must have a bucket and a key, s3://bucket/key; got {value!r} [SNB106]")
     return value
 
 
@@ -77,9 +79,13 @@ def _check_prefixes(value: Any, name: str) -> tuple[str, ...]:
         try:
             each.encode()
         except UnicodeEncodeError:
-            raise ArgumentError(f"each of {name} must be a text that S3 takes; got {each!r}") from None
+            raise ArgumentError(
+                f"each of {name} must be a text that S3 takes; got {each!r} [SNB106]"
+            ) from None
     if not prefixes:
-        raise ArgumentError(f"{name} must name at least one prefix; leave it out (None) for whole buckets")
+        raise ArgumentError(
+            f"{name} must name at least one prefix; leave it out (None) for whole buckets [SNB106]"
+        )
     return _none_within_another(prefixes)
 
 
@@ -104,7 +110,7 @@ def _check_mapping(value: Any, name: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping) or not all(
         isinstance(each, str) for pair in value.items() for each in pair
     ):
-        raise ArgumentError(f"{name} must map beginnings of keys to others; got {value!r}")
+        raise ArgumentError(f"{name} must map beginnings of keys to others; got {value!r} [SNB106]")
     return tuple(sorted(value.items(), key=lambda pair: -len(pair[0])))
 
 
@@ -112,11 +118,12 @@ def _check_columns(value: Any, name: str) -> dict[str, str | None]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(title, str) for title in value):
-        raise ArgumentError(f"{name} must map names of columns to ours; got {value!r}")
+        raise ArgumentError(f"{name} must map names of columns to ours; got {value!r} [SNB106]")
     for ours in value.values():
         if ours is not None and ours not in COLUMNS:
             raise ArgumentError(
                 f"{name} must map each column to one of {', '.join(COLUMNS)}, or to None; got {ours!r}"
+                " [SNB106]"
             )
     return dict(value)
 
@@ -124,14 +131,16 @@ def _check_columns(value: Any, name: str) -> dict[str, str | None]:
 def _check_tolerated(value: Any, name: str) -> frozenset[str]:
     tolerated = _texts(value, name)
     if unknown := [each for each in tolerated if each not in TOLERABLE]:
-        raise ArgumentError(f"{name} takes {', '.join(TOLERABLE)}; got {', '.join(map(repr, unknown))}")
+        raise ArgumentError(
+            f"{name} takes {', '.join(TOLERABLE)}; got {', '.join(map(repr, unknown))} [SNB106]"
+        )
     return frozenset(map(str, tolerated))
 
 
 def _one_of(*names: str) -> Callable[[Any, str], str]:
     def check(value: Any, name: str) -> str:
         if value not in names:
-            raise ArgumentError(f"{name} must be one of {', '.join(names)}; got {value!r}")
+            raise ArgumentError(f"{name} must be one of {', '.join(names)}; got {value!r} [SNB106]")
         return str(value)
 
     return check
@@ -240,13 +249,13 @@ class VerificationRequest:
 def _check_together(checked: Mapping[str, Any]) -> None:
     if checked["use_logs"] is False and checked.get("manifest", "?") is None:
         raise ArgumentError(
-            "There is nothing to compare the bucket with: give a manifest, or leave use_logs on"
+            "There is nothing to compare the bucket with: give a manifest, or leave use_logs on [SNB107]"
         )
     manifest = checked.get("manifest")
     if manifest and checked["manifest_format"] is None and _format_of(manifest) is None:
         raise ArgumentError(
             f"manifest_format must be given ({', '.join(FORMATS)}), as the name of the manifest does not "
-            f"tell it: {manifest!r}"
+            f"tell it: {manifest!r} [SNB107]"
         )
 
 

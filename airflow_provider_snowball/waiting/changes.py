@@ -161,7 +161,7 @@ class Changes:
         #: When somebody was told last; None as long as nothing was found.
         self._shown_at = datetime.fromisoformat(known[_SHOWN_AT]) if _SHOWN_AT in known else None
         self._shown = {
-            name.removeprefix(_SHOWN): _Shown(*json.loads(text))
+            name.removeprefix(_SHOWN): _Shown(*json.loads(text)[: len(_Shown.__slots__)])
             for name, text in known.items()
             if name.startswith(_SHOWN)
         }

@@ -114,7 +114,7 @@ class CloserLook:
                 self._lines.say(
                     f"parts of {job_id}",
                     f"Main job {job_id} cannot be described, so that the devices of its job parts are not "
-                    f"waited for ({error})",
+                    f"waited for ({error}) [SNB412]",
                     logging.WARNING,
                 )
         return parts
@@ -148,7 +148,7 @@ class CloserLook:
         state = cluster.get("ClusterState")
         if state not in (ClusterState.CANCELLED, ClusterState.COMPLETE):
             return None
-        return Hopeless(f"Cluster {cluster_id} is {state} and will list no more jobs: {progress}")
+        return Hopeless(f"Cluster {cluster_id} is {state} and will list no more jobs: {progress} [SNB403]")
 
     def _look_for(self, missing: Sequence[str]) -> Generator[Call, Any, Hopeless | None]:
         """Find jobs that exist without being listed, and tell whether one does not exist at all."""
@@ -187,7 +187,7 @@ class CloserLook:
         # Looking closer only ends a hopeless wait sooner: not being able to is no reason to fail.
         if error.kind is ErrorKind.DENIED:
             self._denied_at = self._described_at
-            self._lines.say("describe", f"{meaning} ({error})", logging.WARNING)
+            self._lines.say("describe", f"{meaning} ({error}) [SNB412]", logging.WARNING)
         else:
             self._lines.say(
                 "describe",

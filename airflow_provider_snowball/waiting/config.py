@@ -69,7 +69,7 @@ def _check_interval(value: Any, name: str) -> float:
 def _check_on_overdue(value: Any, name: str) -> str:
     if value in ("warn", "fail", "notify"):
         return str(value)
-    raise ArgumentError(f'{name} must be "warn", "fail" or a notifier; got {value!r}')
+    raise ArgumentError(f'{name} must be "warn", "fail" or a notifier; got {value!r} [SNB106]')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,10 +116,10 @@ class WaitConfig:
         """
         for name, value in arguments.items():
             if any(each.__name__ == "Undefined" for each in type(value).__mro__):
-                raise ArgumentError(f"{name} is a template that names what is not defined")
+                raise ArgumentError(f"{name} is a template that names what is not defined [SNB110]")
         values = {name: check(arguments[name], name) for name, check in _CHECKS.items() if name in arguments}
         if values.get("cluster_id") is None and values.get("job_ids") is None:
-            raise ArgumentError("job_ids must name the jobs to wait for; got None")
+            raise ArgumentError("job_ids must name the jobs to wait for; got None [SNB103]")
         _check_together(values)
         return cls(**values)
 
@@ -141,7 +141,7 @@ class WaitConfig:
             # Those of the list that are no templates.
             check_job_ids([each for each in job_ids if is_literal(each)] or None)
         if "cluster_id" not in arguments and "job_ids" in checked and checked["job_ids"] is None:
-            raise ArgumentError("job_ids must name the jobs to wait for; got None")
+            raise ArgumentError("job_ids must name the jobs to wait for; got None [SNB103]")
         _check_together(checked)
 
     def arguments(self) -> dict[str, Any]:
@@ -238,22 +238,24 @@ def _check_together(known: Mapping[str, Any]) -> None:
     """Check combinations of values that were checked one by one; what is not among them is not known."""
     target, job_ids, days = (known.get(name) for name in ("target_state", "job_ids", "max_days_in_state"))
     if known.get("ignore_cancelled") and target is JobState.CANCELLED:
-        raise ArgumentError("ignore_cancelled leaves out the very jobs that target_state Cancelled waits for")
+        raise ArgumentError(
+            "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for [SNB107]"
+        )
     if job_ids is not None and known.get("min_jobs", 1) > len(set(job_ids)):
         raise ArgumentError(
             f"min_jobs is {known['min_jobs']}, but job_ids names {len(set(job_ids))} jobs: "
-            "so many are never listed among them"
+            "so many are never listed among them [SNB107]"
         )
     if "max_days_in_state" in known and not days and known.get("on_overdue", "warn") != "warn":
         raise ArgumentError(
-            "on_overdue can do nothing without max_days_in_state, the days that make jobs overdue"
+            "on_overdue can do nothing without max_days_in_state, the days that make jobs overdue [SNB107]"
         )
     if known.get("change_interval") and known.get("tell_changes") is False:
-        raise ArgumentError("change_interval can do nothing without on_change or publish_devices")
+        raise ArgumentError("change_interval can do nothing without on_change or publish_devices [SNB107]")
     if target is not None and target is not JobState.CANCELLED:
         for state in days or ():
             if all(is_at_or_past(state, target, job_type) for job_type in JobType):
                 raise ArgumentError(
                     f"max_days_in_state can do nothing for {state}: a job in it is at or past {target}, "
-                    "and is not waited for"
+                    "and is not waited for [SNB107]"
                 )

@@ -326,9 +326,13 @@ class Wait:
 
     def _with_untold(self, step: Step) -> Step:
         """Return a step with what was found before and not told: at an end there is no later time."""
-        if self._untold is None or not isinstance(step, Fail):
+        if not isinstance(step, Fail):
             return step
-        return replace(step, news=replace(self._untold, due=True))
+        overdue: tuple[Overdue, ...] = ()
+        if self._listed_at is not None and self.config.on_overdue != "fail":
+            overdue = self._time_in_state.overdue(self._listed_at)
+        news = None if self._untold is None else replace(self._untold, due=True)
+        return replace(step, news=news, overdue=overdue)
 
     def _go_on(self, now: datetime) -> Again | Fail:
         if self.config.on_overdue == "fail" and (found := self._time_in_state.overdue(now)):
@@ -353,7 +357,7 @@ class Wait:
         return overdue
 
     def _describe(self, overdue: Sequence[Overdue]) -> str:
-        return f"{capitalized(self.config.subject)}: overdue: {', '.join(map(str, overdue))}"
+        return f"{capitalized(self.config.subject)}: overdue: {', '.join(map(str, overdue))} [SNB405]"
 
     def _delay(self, now: datetime) -> float:
         """Return the seconds until the next poll, having told of it where nothing was told for long."""
@@ -397,17 +401,18 @@ class Wait:
             self._lines.say(
                 "few",
                 f"{name} lists {progress.listed} jobs, and a cluster has at least {_FEWEST_NODES}: set "
-                "min_jobs to the number of devices ordered, or the wait may be over before all are listed",
+                "min_jobs to the number of devices ordered, or the wait may be over before all are listed"
+                " [SNB409]",
                 logging.WARNING,
             )
         if progress.ignored:
             ids = ", ".join(job.id for job in progress.ignored)
-            self._lines.say("ignored", f"{name}: cancelled jobs are ignored: {ids}", logging.WARNING)
+            self._lines.say("ignored", f"{name}: cancelled jobs are ignored: {ids} [SNB410]", logging.WARNING)
         if progress.unknown:
             named = ", ".join(map(str, progress.unknown))
             self._lines.say(
                 "unknown",
-                f"{name}: states unknown to this version, taken as waiting: {named}",
+                f"{name}: states unknown to this version, taken as waiting: {named} [SNB411]",
                 logging.WARNING,
             )
 
@@ -426,7 +431,7 @@ class Wait:
                     self._deliveries_denied_at = now
                     self._lines.add(
                         f"{capitalized(self.config.subject)}: shipments are not told of, since describe_jobs "
-                        f"needs more rights ({error})",
+                        f"needs more rights ({error}) [SNB412]",
                         logging.WARNING,
                     )
                 else:
@@ -458,7 +463,7 @@ class Wait:
             return self._outage(self.config.outage_timeout, error, " (outage_timeout)")
         if now >= self.deadline:
             return self._timed_out(f"the last poll of {self.config.subject} failed: {error}")
-        self._lines.say("error", f"{what}, will poll again: {error}", logging.WARNING)
+        self._lines.say("error", f"{what}, will poll again [SNB413]: {error}", logging.WARNING)
         if failing >= _LONG_OUTAGE:
             self._warn_of_outage()
         return Again(
@@ -473,7 +478,7 @@ class Wait:
             bears = f"the wait fails after {format_duration(self.config.outage_timeout)} (outage_timeout)"
         self._lines.say(
             "outage",
-            f"No listing of {self.config.listed} for {format_duration(_LONG_OUTAGE)}; {bears}",
+            f"No listing of {self.config.listed} for {format_duration(_LONG_OUTAGE)}; {bears} [SNB414]",
             logging.WARNING,
         )
 
@@ -503,12 +508,15 @@ class Wait:
     def _outage(self, lasted: float, error: RequestError, named: str = "") -> Fail:
         return Fail(
             FailKind.OUTAGE,
-            f"No listing of {self.config.listed} for {format_duration(lasted)}{named}; last error: {error}",
+            f"No listing of {self.config.listed} for {format_duration(lasted)}{named} [SNB406]; "
+            f"last error: {error}",
             error.__cause__,
         )
 
     def _timed_out(self, what: str) -> Fail:
-        return Fail(FailKind.TIMEOUT, f"Timed out after {format_duration(self.config.timeout)}: {what}")
+        return Fail(
+            FailKind.TIMEOUT, f"Timed out after {format_duration(self.config.timeout)} [SNB407]: {what}"
+        )
 
 
 def drive(judging: Generator[Call, Any, T], ask: Callable[[Call], Any]) -> T:

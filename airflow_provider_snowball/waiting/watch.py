@@ -71,9 +71,9 @@ class WatchConfig:
         """
         fire, also = arguments.get("fire", "each"), tuple(arguments.get("also") or ())
         if fire not in ("each", "all"):
-            raise ArgumentError(f'fire must be "each" or "all"; got {fire!r}')
+            raise ArgumentError(f'fire must be "each" or "all"; got {fire!r} [SNB106]')
         if unknown := [each for each in also if each not in ALSO]:
-            raise ArgumentError(f"also takes {', '.join(ALSO)}; got {', '.join(map(repr, unknown))}")
+            raise ArgumentError(f"also takes {', '.join(ALSO)}; got {', '.join(map(repr, unknown))} [SNB106]")
         # None is what a trigger's argument is that nobody gave.
         given = {
             name: value for name, value in arguments.items() if value is not None or name != "cluster_id"
@@ -83,7 +83,7 @@ class WatchConfig:
             given["job_ids"] = sorted(set(job_ids))
         of = WaitConfig.read(given | {"ignore_cancelled": True} if _may_ignore(given) else given)
         if EventKind.LATE in also and not of.max_days_in_state:
-            raise ArgumentError("late devices are those of max_days_in_state, which is not given")
+            raise ArgumentError("late devices are those of max_days_in_state, which is not given [SNB107]")
         return cls(of, fire == "each", frozenset(map(EventKind, also)))
 
     def arguments(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class WatchConfig:
             raise ArgumentError(
                 'fire="each" needs a place to remember what was fired, which asset watchers have from '
                 "Airflow 3.3 on: before, a triggerer that starts would fire for all devices again; use "
-                'fire="all"'
+                'fire="all" [SNB109]'
             )
 
 
@@ -190,7 +190,7 @@ class Watch:
     def note_failure(self, error: RequestError) -> None:
         """Note that a poll has failed: events come later."""
         self.has_moved = False
-        text = f"Cannot list {self.config.of.listed}, will poll again: {error}"
+        text = f"Cannot list {self.config.of.listed}, will poll again [SNB413]: {error}"
         self._lines.say("error", text, logging.WARNING)
 
     def mark_told(self, events: Sequence[Mapping[str, Any]], now: datetime) -> None:

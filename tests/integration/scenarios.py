@@ -161,26 +161,26 @@ ROWS = [
             only=CLUSTER_JOBS),
     Row("cancelled on page 2", [NEW, [*MANY, job(250, "Cancelled")]], polls=2, error=(
         "SnowballTargetUnreachableError",
-        "1 of 250 {jobs} cannot reach WithCustomer: " f"{job_id(250)} Cancelled")),
+        "1 of 250 {jobs} cannot reach WithCustomer: " f"{job_id(250)} Cancelled [SNB401]")),
     Row("all cancelled and ignored", [[job(1, "Cancelled")]], arguments={"ignore_cancelled": True}, error=(
         "SnowballTargetUnreachableError",
-        "Nothing left to wait for: all 1 {jobs} are Cancelled and ignored " f"({job_id(1)})")),
+        "Nothing left to wait for: all 1 {jobs} are Cancelled and ignored " f"({job_id(1)}) [SNB402]")),
     Row("cluster cancelled while empty", [[]], cluster="Cancelled", only=CLUSTER_JOBS, error=(
         "SnowballTargetUnreachableError",
         f"Cluster {CLUSTER} is Cancelled and will list no more jobs: "
-        "0 of 0 jobs at or past WithCustomer; 0 of at least 1 listed")),
+        "0 of 0 jobs at or past WithCustomer; 0 of at least 1 listed [SNB403]")),
     Row("no such cluster", [GONE], polls=1, only=CLUSTER_JOBS, error=(
         "SnowballPermanentError",
-        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster{WHERE}")),
+        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster{WHERE} [SNB303]")),
     Row("cluster gone at a later poll", [NEW, GONE], polls=2, only=CLUSTER_JOBS, error=(
         "SnowballPermanentError",
-        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster{WHERE}")),
+        f"{CANNOT}InvalidResourceException when calling {{operation}}: no such cluster{WHERE} [SNB303]")),
     Row("denied at the first poll", [DENIED], polls=1, in_triggerer=BORNE, error=(
         "SnowballPermanentError", f"{CANNOT}AccessDeniedException when calling {{operation}}: {DENIED.message}; "
-        f"allow the IAM action snowball:{{operation}}{WHERE}")),
+        f"allow the IAM action snowball:{{operation}}{WHERE} [SNB304]")),
     Row("token expired at the first poll", [EXPIRED], polls=1, in_triggerer=BORNE, error=(
         "SnowballPermanentError", f"{CANNOT}ExpiredTokenException when calling {{operation}}: {EXPIRED.message}; "
-        f"renew the session token{WHERE}")),
+        f"renew the session token{WHERE} [SNB212]")),
     Row("throttled at the first poll of both tries", [THROTTLED], try_number=2, polls=2, error=("ClientError", ""),
         in_triggerer=BORNE | {"try_number": 1}),
     success("throttled at the first poll of one try", [THROTTLED, HERE], [1], try_number=2, polls=2,
@@ -190,15 +190,15 @@ ROWS = [
         polls=2, error=("ClientError", ""), in_triggerer=BORNE | {"try_number": 1}),
     Row("timeout", [NEW], arguments={"timeout": 1}, error=(
         "AirflowSensorTimeout",
-        f"Timed out after 1 second: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
+        f"Timed out after 1 second [SNB407]: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
     Row("timeout with the last poll failing", [NEW, THROTTLED], arguments={"timeout": 2}, error=(
         "AirflowSensorTimeout",
-        "Timed out after 2 seconds: the last poll of {subject} failed: "
+        "Timed out after 2 seconds [SNB407]: the last poll of {subject} failed: "
         "ThrottlingException when calling {operation}: Rate exceeded")),
     Row("soft_fail and timeout", [NEW], "skipped", arguments={"timeout": 1, "soft_fail": True}),
     Row("never_fail and timeout", [NEW], arguments={"timeout": 1, "never_fail": True}, error=(
         "AirflowSensorTimeout",
-        f"Timed out after 1 second: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
+        f"Timed out after 1 second [SNB407]: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)")),
     Row("soft_fail and unreachable", [NEW, [job(1, "Cancelled")]], "skipped", arguments={"soft_fail": True}),
     Row("never_fail and unreachable", [NEW, [job(1, "Cancelled")]], "skipped", arguments={"never_fail": True}),
     Row("soft_fail and throttled first", [THROTTLED], arguments={"soft_fail": True}, try_number=2,
@@ -206,21 +206,21 @@ ROWS = [
     Row("never_fail and throttled first", [THROTTLED], "skipped", arguments={"never_fail": True}, in_triggerer=BORNE),
     Row("silent_fail and unreachable", [NEW, [job(1, "Cancelled")]], arguments={"silent_fail": True}, error=(
         "SnowballTargetUnreachableError",
-        "1 of 1 {jobs} cannot reach WithCustomer: " f"{job_id(1)} Cancelled")),
+        "1 of 1 {jobs} cannot reach WithCustomer: " f"{job_id(1)} Cancelled [SNB401]")),
     success("execution_timeout set", [NEW, HERE], [1], arguments={"execution_timeout": 600}, polls=2),
     Row("rendered cluster id is wrong", [NEW], arguments={"cluster_id": "{{ 'CID1' }}"}, polls=0,
         only=CLUSTER_JOBS, error=(
         "SnowballPermanentError",
-        "cluster_id must be CID followed by a UUID, such as CID123e4567-e89b-12d3-a456-426655440000; got 'CID1'")),
+        "cluster_id must be CID followed by a UUID, such as CID123e4567-e89b-12d3-a456-426655440000; got 'CID1' [SNB101]")),
     Row("rendered job id is wrong", [NEW], arguments={"job_ids": ["{{ 'JID1' }}"]}, polls=0, error=(
         "SnowballPermanentError",
         "each of job_ids must be JID (or MID) followed by a UUID, "
-        "such as JID123e4567-e89b-12d3-a456-426655440000; got 'JID1'")),
+        "such as JID123e4567-e89b-12d3-a456-426655440000; got 'JID1' [SNB102]")),
     Row("a job that does not exist", [NEW], arguments={"job_ids": [job_id(1), job_id(9)]}, described={}, polls=1,
         only=JOBS, error=(
         "SnowballPermanentError",
         f"Job {job_id(9)} does not exist: InvalidResourceException when calling DescribeJob: "
-        f"no such job: {job_id(9)}{WHERE}")),
+        f"no such job: {job_id(9)}{WHERE} [SNB303]")),
     success("a job that exists without being listed", [[]], [1], described={1: HERE}, polls=1, only=JOBS),
     success("describing a job is denied", [[], HERE], [1], described=DENIED, polls=2, only=JOBS),
     success("the parts of an export are followed", [[MAIN], [MAIN], [MAIN | {"JobState": "InTransitToCustomer"}]],
@@ -231,7 +231,7 @@ ROWS = [
     Row("a part was cancelled", [[MAIN]], described={
         1: [MAIN, PART | {"JobState": "WithCustomer"}, OTHER_PART | {"JobState": "Cancelled"}]},
         arguments={"job_ids": [job_id(1)]}, only=JOBS, error=(
-        "SnowballTargetUnreachableError", f"1 of 2 jobs cannot reach WithCustomer: {job_id(3)} Cancelled")),
+        "SnowballTargetUnreachableError", f"1 of 2 jobs cannot reach WithCustomer: {job_id(3)} Cancelled [SNB401]")),
     success("denied to follow the parts", [[MAIN], [MAIN | {"JobState": "Complete"}]], [1], described=DENIED,
             arguments={"job_ids": [job_id(1)]}, polls=2, only=JOBS),
     success("throttled while following the parts", [[MAIN], HERE], [1], described=THROTTLED,

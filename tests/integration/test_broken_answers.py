@@ -675,7 +675,9 @@ class TestOnAWorker:
             return new_token(number)
 
         snowball.answer_to = after(WHOLE, pages_past_the_deadline)
-        with pytest.raises(AirflowSensorTimeout, match=r"^Timed out after 1 hour: the last poll of cluster"):
+        with pytest.raises(
+            AirflowSensorTimeout, match=r"^Timed out after 1 hour \[SNB407\]: the last poll of cluster"
+        ):
             self.sensor(timeout=3600).execute({})
         assert len(snowball.requests) == 5
 

@@ -120,7 +120,7 @@ class TestWhatTheHookTakes:
             hook.list_cluster_jobs(CLUSTER)
         assert str(caught.value) == (
             "Airflow connection 'warehouse' is of type 'postgres', which is none for AWS; "
-            "name one of type snowball or aws in aws_conn_id"
+            "name one of type snowball or aws in aws_conn_id [SNB203]"
         )
 
     @pytest.mark.parametrize("half", ["login", "password"])
@@ -158,13 +158,15 @@ class Case:
     A connection with something wrong, and what must be said of it.
 
     :param says: what the form and the log say, ``{operation}`` for the one that was called.
-    :param knows: what the form says before that.
-    :param form_adds: what the form says after that.
+    :param code: of that.
+    :param knows: what the form says before it.
+    :param form_adds: what the form says after the code.
     :param sent: whether the request for Snowball could be made at all: then the log says where it went.
     :param server: answers for Snowball; None leaves that to AWS.
     """
 
     says: str
+    code: str
     knows: str = ""
     form_adds: str = ""
     sent: bool = True
@@ -180,6 +182,7 @@ WRONG = {
         "set the region of the connection, or region_name of the task",
         sent=False,
         extra={"region_name": None},
+        code="SNB209",
     ),
     "region without Snowball": Case(
         "EndpointConnectionError: Could not connect to the endpoint URL: "
@@ -188,6 +191,7 @@ WRONG = {
         knows=f"{NO_SUCH_REGION}: {ARN}: ",
         server=None,
         extra={"region_name": NO_SUCH_REGION},
+        code="SNB210",
     ),
     "malformed region": Case(
         "InvalidRegionError: Provided region_name 'not a region' doesn't match a supported format; "
@@ -195,6 +199,7 @@ WRONG = {
         knows="not a region: ",
         sent=False,
         extra={"region_name": "not a region"},
+        code="SNB209",
     ),
     "missing IAM action": Case(
         f"AccessDeniedException when calling {{operation}}: {DENIAL}; "
@@ -202,6 +207,7 @@ WRONG = {
         knows=f"us-east-1: {ARN}: ",
         form_adds=", which this test alone asks for",
         server=Refusal("AccessDeniedException", DENIAL),
+        code="SNB304",
     ),
     "role that cannot be assumed": Case(
         f"AccessDenied when calling AssumeRole: {REFUSAL.format(role=ROLE)}; the connection's role cannot be "
@@ -210,6 +216,7 @@ WRONG = {
         knows="us-east-1: ",
         sent=False,
         extra={"role_arn": ROLE},
+        code="SNB211",
     ),
     "role that is none": Case(
         "ParamValidationError: Parameter validation failed: Invalid length for parameter RoleArn, value: 5, "
@@ -217,23 +224,27 @@ WRONG = {
         knows="us-east-1: ",
         sent=False,
         extra={"role_arn": "admin"},
+        code="SNB211",
     ),
     "unknown key": Case(
         f"UnrecognizedClientException when calling {{operation}}: {INVALID}; "
         "correct the access key; a region that is switched off for the account refuses good ones, too",
         knows=f"us-east-1: {ARN}: ",
         server=Refusal("UnrecognizedClientException", f"{INVALID}."),
+        code="SNB212",
     ),
     "expired session": Case(
         f"ExpiredTokenException when calling {{operation}}: {EXPIRED}; renew the session token",
         knows=f"us-east-1: {ARN}: ",
         server=Refusal("ExpiredTokenException", EXPIRED),
+        code="SNB212",
     ),
     "no credentials": Case(
         "NoCredentialsError: Unable to locate credentials; "
         "give the connection an access key or a profile, or the machine a role",
         knows="us-east-1: ",
         extra={"key": None},
+        code="SNB212",
     ),
 }
 
@@ -258,7 +269,7 @@ class TestWhatIsWrong:
         with caplog.at_level(logging.DEBUG):
             ok, message = hook.test_connection()
         says = case.says.replace("{operation}", "ListClusters")
-        assert (ok, message) == (False, f"{case.knows}{says}{case.form_adds}")
+        assert (ok, message) == (False, f"{case.knows}{says} [{case.code}]{case.form_adds}")
         assert SECRET not in message + caplog.text
 
     def test_the_task_says_it(self, wrong: tuple[Case, SnowballHook]) -> None:
@@ -271,7 +282,9 @@ class TestWhatIsWrong:
         says = case.says.replace("{operation}", "ListClusterJobs")
         region = case.extra.get("region_name", "us-east-1")
         where = f" (region {region}, Airflow connection '{CONN_ID}')" if case.sent else ""
-        assert str(caught.value) == f"Cannot list the jobs of cluster {CLUSTER}: {says}{where}"
+        assert str(caught.value) == (
+            f"Cannot list the jobs of cluster {CLUSTER}: {says}{where} [{case.code}]"
+        )
 
 
 class TestTestConnection:

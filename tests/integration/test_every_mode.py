@@ -58,7 +58,7 @@ def test_an_outage_may_be_retried(mode: str, airflow_home: Path, monkeypatch: py
     # The first try bore the outage for a while; the second never had an answer at all.
     assert [name for name, _ in outcome.errors] == ["SnowballOutageError", "ClientError"]
     assert outcome.errors[0][1] == (
-        f"No listing of the jobs of cluster {CLUSTER} for 0.2 seconds (outage_timeout); last error: "
+        f"No listing of the jobs of cluster {CLUSTER} for 0.2 seconds (outage_timeout) [SNB406]; last error: "
         "ServiceUnavailable when calling ListClusterJobs: try later"
     )
 
@@ -85,5 +85,5 @@ def test_timeout_counts_over_all_tries(
     assert outcome.state == "failed"
     assert outcome.try_number == 2
     assert [name for name, _ in outcome.errors] == ["SnowballOutageError", "AirflowSensorTimeout"]
-    assert outcome.errors[1][1].startswith("Timed out after 5 hours: ")
+    assert outcome.errors[1][1].startswith("Timed out after 5 hours [SNB407]: ")
     assert snowball.polls == 4 + 3

@@ -84,7 +84,9 @@ class TestFiles:
             hook.job_report(job_id)
 
     def test_bad_input(self, hook: SnowballHook) -> None:
-        with pytest.raises(ValueError, match=r"^which must be one of success, failure; got 'failed'$"):
+        with pytest.raises(
+            ValueError, match=r"^which must be one of success, failure; got 'failed' \[SNB106\]$"
+        ):
             hook.iter_job_log("JID123e4567-e89b-12d3-a456-426655440000", "failed")  # type: ignore[arg-type]  # the mistake itself
         with pytest.raises(ValueError, match=r"^job_id must be JID"):
             hook.iter_job_log("JID1", "failure")
@@ -121,7 +123,7 @@ class TestBadDays:
     def test_lines_that_break_off_are_no_end(self, serve: Callable[..., str]) -> None:
         lines = lines_of(open_link(serve(b"a\r\nb\n", length=100), "the log"), "the log")
         assert [next(lines), next(lines)] == [b"a\r\n", b"b\n"]
-        with pytest.raises(SnowballFileError, match=r"^The log broke off after 5 of 100 bytes$"):
+        with pytest.raises(SnowballFileError, match=r"^The log broke off after 5 of 100 bytes \[SNB507\]$"):
             next(lines)
 
     def test_refused(self, serve: Callable[..., str]) -> None:

@@ -156,7 +156,7 @@ class TestLogsAlone:
         summary = place.verify(place.imported(OBJECTS, {"a.jpg": "Checksum mismatch"}))
         assert differences(summary) == {"failed": 1}
         assert summary["raised"].endswith(
-            f"1 failed: failed s3://{BUCKET}/a.jpg (job {summary['job_ids'][0]}: Checksum mismatch)"
+            f"1 failed: failed s3://{BUCKET}/a.jpg (job {summary['job_ids'][0]}: Checksum mismatch) [SNB504]"
         )
 
     def test_what_was_sent_again_has_arrived(self, place: Place, days: Callable[[int], None]) -> None:

@@ -299,14 +299,16 @@ class ReferenceWait:
         if lasts_long and not self.asked.silent_fail:
             return Verdict("outage", says=("outage_timeout", lasts(self.asked.outage_timeout), trouble.words))
         if now >= self.asked.timeout:
-            return Verdict("timeout", says=(f"Timed out after {lasts(self.asked.timeout)}: ", trouble.words))
+            return Verdict(
+                "timeout", says=(f"Timed out after {lasts(self.asked.timeout)} [SNB407]: ", trouble.words)
+            )
         return self._goes_on(now)
 
     def _timeout(self, judged: Judged) -> Verdict:
         late = [_named(each) for each in judged.under_way]
         total = len(judged.at_target) + len(judged.under_way) + len(judged.missing)
         score = (
-            f"Timed out after {lasts(self.asked.timeout)}: {len(judged.at_target)} of "
+            f"Timed out after {lasts(self.asked.timeout)} [SNB407]: {len(judged.at_target)} of "
             f"{total} jobs at or past {self.asked.target}"
         )
         past = [each for each in judged.at_target if each.get("JobState") != self.asked.target]

@@ -189,8 +189,9 @@ def test_waits_begin_in_the_triggerer(
     jobs = airflow.api.xcom(FROM_TRIGGER, run_id, "wait")
     assert [job["JobState"] for job in jobs] == ["WithCustomer"] * 5
     assert airflow.api.xcom(FROM_TRIGGER, run_id, "use") == [job["JobId"] for job in jobs]
-    assert "AirflowSensorTimeout: Timed out after 5 seconds: 0 of 5 jobs at or past Complete" in log_of(
-        "late"
+    assert (
+        "AirflowSensorTimeout: Timed out after 5 seconds [SNB407]: 0 of 5 jobs at or past Complete"
+        in log_of("late")
     )
     # They shared their polls, and each told its own log.
     for task_id, target, other in (

@@ -29,29 +29,33 @@ JOB = "JID123e4567-e89b-12d3-a456-426655440000"
 
 CLUSTER_ID_TEXT = (
     "cluster_id must be CID followed by a UUID, such as CID123e4567-e89b-12d3-a456-426655440000; got {!r}"
+    " [SNB101]"
 )
 EACH_JOB_ID_TEXT = (
     "each of job_ids must be JID (or MID) followed by a UUID, "
-    "such as JID123e4567-e89b-12d3-a456-426655440000; got {!r}"
+    "such as JID123e4567-e89b-12d3-a456-426655440000; got {!r} [SNB102]"
 )
 JOB_IDS_TEXT = (
     "job_ids must be a list of job ids; got the {} {!r}. To pass another task's list, use its output "
-    "(task.output), or a template with render_template_as_native_obj=True"
+    "(task.output), or a template with render_template_as_native_obj=True [SNB103]"
 )
-NO_JOB_IDS_TEXT = "job_ids must name at least one job; leave it out (None) to wait for all"
+NO_JOB_IDS_TEXT = "job_ids must name at least one job; leave it out (None) to wait for all [SNB103]"
 STATES_TEXT = (
     "New, Listing, Pending, PreparingAppliance, PreparingShipment, InTransitToCustomer, WithCustomer, "
     "InTransitToAWS, WithAWSSortingFacility, WithAWS, InProgress, Complete, Cancelled"
 )
-CONTRADICTION_TEXT = "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for"
-MIN_JOBS_TEXT = "min_jobs must be a whole number of at least 1; got {!r}"
-PAGE_SIZE_TEXT = "page_size must be a whole number from 1 to 100, or None; got {!r}"
+CONTRADICTION_TEXT = (
+    "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for [SNB107]"
+)
+MIN_JOBS_TEXT = "min_jobs must be a whole number of at least 1; got {!r} [SNB105]"
+PAGE_SIZE_TEXT = "page_size must be a whole number from 1 to 100, or None; got {!r} [SNB105]"
 OUTAGE_TEXT = (
     "outage_timeout must be a timedelta or a number of seconds, more than 0 and at most 100 years; got {!r}"
+    " [SNB105]"
 )
 PASSWORD_TEXT = (
     "botocore_config['proxies'][{!r}] holds a password, which would be stored in clear; "
-    "put the proxy into the Airflow connection's extra, under config_kwargs"
+    "put the proxy into the Airflow connection's extra, under config_kwargs [SNB111]"
 )
 
 WRONG_CLUSTER_IDS = [
@@ -109,12 +113,13 @@ AWS_ROWS = [
     wrong(
         "botocore_config",
         {"proxies": "http://user:hunter2@proxy.example"},
-        "botocore_config['proxies'] must be a dict of addresses by scheme; got a str",
+        "botocore_config['proxies'] must be a dict of addresses by scheme; got a str [SNB111]",
     ),
     wrong(
         "botocore_config",
         Config(proxies={"https": "http://user:hunter2@proxy.example"}),
-        "botocore_config must be a dict of arguments of botocore.config.Config, or None; got a Config",
+        "botocore_config must be a dict of arguments of botocore.config.Config, or None; got a Config"
+        " [SNB111]",
     ),
 ]
 DAYS = "max_days_in_state"
@@ -122,7 +127,9 @@ SENSOR_ROWS = [
     *(wrong("cluster_id", value, CLUSTER_ID_TEXT.format(value)) for value in WRONG_CLUSTER_IDS),
     wrong("cluster_id", [CLUSTER], CLUSTER_ID_TEXT.format([CLUSTER])),
     *(
-        wrong("target_state", value, f"target_state must be one of {STATES_TEXT}; got {value!r}{hint}")
+        wrong(
+            "target_state", value, f"target_state must be one of {STATES_TEXT}; got {value!r}{hint} [SNB104]"
+        )
         for value, hint in WRONG_STATES.items()
     ),
     wrong("target_state", "Cancelled", CONTRADICTION_TEXT, ignore_cancelled=True),
@@ -142,35 +149,38 @@ SENSOR_ROWS = [
     # What is shown is what is left of it: seconds.
     wrong("outage_timeout", timedelta(0), OUTAGE_TEXT.format(0.0)),
     wrong("max_wait", 0, OUTAGE_TEXT.format(0).replace("outage_timeout", "max_wait")),
-    wrong("ignore_cancelled", "yes", "ignore_cancelled must be True or False; got the str 'yes'"),
+    wrong("ignore_cancelled", "yes", "ignore_cancelled must be True or False; got the str 'yes' [SNB106]"),
     *(
-        wrong("on_overdue", value, f'on_overdue must be "warn", "fail" or a notifier; got {value!r}')
+        wrong("on_overdue", value, f'on_overdue must be "warn", "fail" or a notifier; got {value!r} [SNB106]')
         for value in ("notify me", None, 5)
     ),
-    wrong(DAYS, {"Complete": 1}, f"{DAYS} cannot have Complete: no job leaves that state"),
-    wrong(DAYS, {"New": 0}, f"{DAYS}['New'] must be a number of days above 0, at most 100 years; got 0"),
+    wrong(DAYS, {"Complete": 1}, f"{DAYS} cannot have Complete: no job leaves that state [SNB105]"),
+    wrong(
+        DAYS, {"New": 0}, f"{DAYS}['New'] must be a number of days above 0, at most 100 years; got 0 [SNB105]"
+    ),
     wrong(
         DAYS,
         {"WithAWS": 5},
-        f"{DAYS} can do nothing for WithAWS: a job in it is at or past WithCustomer, and is not waited for",
+        f"{DAYS} can do nothing for WithAWS: a job in it is at or past WithCustomer, and is not waited for"
+        " [SNB107]",
         target_state="WithCustomer",
     ),
     *(
         wrong(
             "on_overdue",
             value,
-            "on_overdue can do nothing without max_days_in_state, the days that make jobs overdue",
+            "on_overdue can do nothing without max_days_in_state, the days that make jobs overdue [SNB107]",
         )
         for value in ("fail", print)
     ),
     wrong(
         "min_jobs",
         2,
-        "min_jobs is 2, but job_ids names 1 jobs: so many are never listed among them",
+        "min_jobs is 2, but job_ids names 1 jobs: so many are never listed among them [SNB107]",
         job_ids=[JOB],
     ),
     *(
-        wrong(name, "yes", f"{name} must be True or False; got the str 'yes'")
+        wrong(name, "yes", f"{name} must be True or False; got the str 'yes' [SNB106]")
         for name in ("deferrable", "start_from_trigger")
     ),
     *AWS_ROWS,
@@ -181,12 +191,12 @@ OPERATOR_ROWS = [
         wrong(
             "job_states",
             ["Complete", value],
-            f"each of job_states must be one of {STATES_TEXT}; got {value!r}{hint}",
+            f"each of job_states must be one of {STATES_TEXT}; got {value!r}{hint} [SNB104]",
         )
         for value, hint in WRONG_STATES.items()
     ),
-    wrong("job_states", "Complete", "job_states must be a list of states; got the str 'Complete'"),
-    wrong("job_states", 5, "job_states must be a list of states; got the int 5"),
+    wrong("job_states", "Complete", "job_states must be a list of states; got the str 'Complete' [SNB104]"),
+    wrong("job_states", 5, "job_states must be a list of states; got the int 5 [SNB104]"),
     *(wrong("page_size", value, PAGE_SIZE_TEXT.format(value)) for value in (0, 101, -1, "50", 1.0, True)),
     *AWS_ROWS,
 ]
@@ -245,14 +255,14 @@ class TestTheOthers:
     @pytest.mark.parametrize(
         ("job_ids", "text"),
         [
-            (None, "job_ids must name the jobs to wait for; got None"),
+            (None, "job_ids must name the jobs to wait for; got None [SNB103]"),
             ([], "job_ids must name at least one job"),
             (JOB, "job_ids must be a list of job ids; got the str"),
             (["JID1"], "each of job_ids must be JID"),
         ],
     )
     def test_jobs_sensor(self, job_ids: Any, text: str) -> None:
-        with pytest.raises(ValueError, match=f"^{text}"):
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}"):
             JobsSensor(task_id="wait", job_ids=job_ids)
 
     @pytest.mark.parametrize("argument", [{"min_jobs": 2}, {"cluster_id": CLUSTER}], ids=str)
@@ -274,11 +284,11 @@ class TestTheOthers:
                 ["WithCustomer"],
                 "each of cluster_states must be one of AwaitingQuorum, Pending, InUse, Complete, ",
             ),
-            ("Pending", "cluster_states must be a list of states; got the str 'Pending'"),
+            ("Pending", "cluster_states must be a list of states; got the str 'Pending' [SNB104]"),
         ],
     )
     def test_clusters(self, states: Any, text: str) -> None:
-        with pytest.raises(ValueError, match=f"^{text}"):
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}"):
             ListClustersOperator(task_id="list", cluster_states=states)
 
     def test_right_ones(self) -> None:
@@ -386,7 +396,7 @@ class TestRenderedValues:
             ({"cluster_id": None}, CLUSTER_ID_TEXT.format(None)),
             (
                 {"target_state": "Shipped"},
-                f"target_state must be one of {STATES_TEXT}; got 'Shipped'{WRONG_STATES['Shipped']}",
+                f"target_state must be one of {STATES_TEXT}; got 'Shipped'{WRONG_STATES['Shipped']} [SNB104]",
             ),
             ({"job_ids": [JOB, "JID1"]}, EACH_JOB_ID_TEXT.format("JID1")),
             ({"job_ids": f"['{JOB}']"}, JOB_IDS_TEXT.format("str", f"['{JOB}']")),
@@ -409,9 +419,13 @@ class TestRenderedValues:
             ({"cluster_id": "CID1"}, CLUSTER_ID_TEXT.format("CID1")),
             (
                 {"job_states": ["Shipped"]},
-                f"each of job_states must be one of {STATES_TEXT}; got 'Shipped'{WRONG_STATES['Shipped']}",
+                f"each of job_states must be one of {STATES_TEXT}; got 'Shipped'"
+                f"{WRONG_STATES['Shipped']} [SNB104]",
             ),
-            ({"job_states": "['New']"}, "job_states must be a list of states; got the str \"['New']\""),
+            (
+                {"job_states": "['New']"},
+                "job_states must be a list of states; got the str \"['New']\" [SNB104]",
+            ),
         ],
         ids=str,
     )

@@ -152,22 +152,25 @@ class TestRead:
             ({"cluster_id": "CID1"}, "cluster_id must be CID followed by a UUID"),
             ({"cluster_id": None}, "cluster_id must be CID followed by a UUID"),
             ({"job_ids": []}, "job_ids must name at least one job"),
-            ({"min_jobs": 0}, "min_jobs must be a whole number of at least 1; got 0"),
+            ({"min_jobs": 0}, "min_jobs must be a whole number of at least 1; got 0 [SNB105]"),
             ({"ignore_cancelled": "yes"}, "ignore_cancelled must be True or False"),
             (
                 {"timeout": 0},
                 "timeout must be a timedelta or a number of seconds, more than 0 and at most",
             ),
             ({"poke_interval": None}, "poke_interval must be a timedelta or a number of seconds"),
-            ({"exponential_backoff": 2}, "exponential_backoff must be True or False; got the int 2"),
+            ({"exponential_backoff": 2}, "exponential_backoff must be True or False; got the int 2 [SNB106]"),
             (
                 {"max_wait": 0},
                 "max_wait must be a timedelta or a number of seconds, more than 0 and at most",
             ),
-            ({"silent_fail": None}, "silent_fail must be True or False; got the NoneType None"),
+            ({"silent_fail": None}, "silent_fail must be True or False; got the NoneType None [SNB106]"),
             ({"outage_timeout": None}, "outage_timeout must be a timedelta or a number of seconds"),
             ({"max_days_in_state": {"Complete": 1}}, "max_days_in_state cannot have Complete"),
-            ({"on_overdue": "shout"}, 'on_overdue must be "warn", "fail" or a notifier; got \'shout\''),
+            (
+                {"on_overdue": "shout"},
+                'on_overdue must be "warn", "fail" or a notifier; got \'shout\' [SNB106]',
+            ),
             ({"poke_interval": -1}, "poke_interval must be a timedelta or a number of seconds, at least 0"),
             ({"job_ids": JOBS, "min_jobs": 4}, "min_jobs is 4, but job_ids names 3 jobs"),
             ({"job_ids": JOBS[:1] * 2, "min_jobs": 2}, "min_jobs is 2, but job_ids names 1 jobs"),
@@ -189,7 +192,9 @@ class TestRead:
 
     @pytest.mark.parametrize("arguments", [{}, {"job_ids": None}], ids=str)
     def test_nobody_to_wait_for(self, arguments: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match=r"^job_ids must name the jobs to wait for; got None$"):
+        with pytest.raises(
+            ValueError, match=r"^job_ids must name the jobs to wait for; got None \[SNB103\]$"
+        ):
             WaitConfig.read(arguments)
 
     @pytest.mark.parametrize("name", ["cluster_id", "added_later"])
@@ -203,7 +208,10 @@ class TestRead:
             pass
 
         for value in (Undefined(), ChainableUndefined()):
-            with pytest.raises(ArgumentError, match=f"^{name} is a template that names what is not defined$"):
+            with pytest.raises(
+                ArgumentError,
+                match=rf"^{name} is a template that names what is not defined \[SNB110\]$",
+            ):
                 WaitConfig.read({"cluster_id": CLUSTER, name: value})
 
     @pytest.mark.parametrize("days", [None, {}], ids=str)
@@ -217,20 +225,21 @@ class TestRead:
         [
             (
                 {"job_ids": JOBS[:1], "min_jobs": 2},
-                "min_jobs is 2, but job_ids names 1 jobs: so many are never listed among them",
+                "min_jobs is 2, but job_ids names 1 jobs: so many are never listed among them [SNB107]",
             ),
             (
                 {"max_days_in_state": {"WithAWS": 1}, "target_state": "WithAWS"},
                 "max_days_in_state can do nothing for WithAWS: a job in it is at or past WithAWS, and is not "
-                "waited for",
+                "waited for [SNB107]",
             ),
             (
                 {"max_days_in_state": {}, "on_overdue": "fail"},
-                "on_overdue can do nothing without max_days_in_state, the days that make jobs overdue",
+                "on_overdue can do nothing without max_days_in_state, the days that make jobs overdue"
+                " [SNB107]",
             ),
             (
                 {"target_state": "Cancelled", "ignore_cancelled": True},
-                "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for",
+                "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for [SNB107]",
             ),
         ],
         ids=str,
@@ -271,7 +280,7 @@ class TestCheckLiterals:
             ({"job_ids": ("JID1", "{{ params.job }}")}, "each of job_ids must be JID"),
             ({"job_ids": ["{{ params.job }}", None]}, "each of job_ids must be JID"),
             ({"job_ids": []}, "job_ids must name at least one job"),
-            ({"job_ids": None}, "job_ids must name the jobs to wait for; got None"),
+            ({"job_ids": None}, "job_ids must name the jobs to wait for; got None [SNB103]"),
             ({"cluster_id": "{{ params.cluster }}", "min_jobs": 0}, "min_jobs must be"),
             ({"cluster_id": "CID1", "target_state": "{{ params.state }}"}, "cluster_id must be CID"),
             (

@@ -256,7 +256,9 @@ class TestDeliveries:
         log = self.log()
         log.delivery = DENIED
         warning, _, first, _ = log.poll(0, ONE_MOVED)
-        assert warning == "shipments are not told of, since describe_jobs needs more rights (its words)"
+        assert warning == (
+            "shipments are not told of, since describe_jobs needs more rights (its words) [SNB412]"
+        )
         assert first.endswith("since 2026-01-01 00:00+00:00")
         for process in (log, log.moved()):
             assert len(process.poll(2, [ONE_MOVED[0], job(2, "Pending")])) == 3

@@ -84,24 +84,23 @@ class TestAnswers:
     """What AWS answered."""
 
     @pytest.mark.parametrize(
-        ("codes", "kind", "advice"),
+        ("codes", "kind", "words"),
         [
-            (THROTTLING, TRANSIENT, ""),
-            (PASSING, TRANSIENT, ""),
-            (["InvalidResourceException"], NOT_FOUND, ""),
-            (MALFORMED, BAD_INPUT, ""),
-            (UNKNOWN_KEYS, DENIED, CORRECT_THE_KEY),
-            (EXPIRED, DENIED, "; renew the session token"),
-            (NO_PERMISSION, DENIED, ALLOW),
+            (THROTTLING, TRANSIENT, "its words."),
+            (PASSING, TRANSIENT, "its words."),
+            (["InvalidResourceException"], NOT_FOUND, "its words. [SNB303]"),
+            (MALFORMED, BAD_INPUT, "its words. [SNB305]"),
+            (UNKNOWN_KEYS, DENIED, f"its words{CORRECT_THE_KEY} [SNB212]"),
+            (EXPIRED, DENIED, "its words; renew the session token [SNB212]"),
+            (NO_PERMISSION, DENIED, f"its words{ALLOW} [SNB304]"),
             # What nobody has heard of: access, as far as can be told.
-            (["OptInRequired", "SomethingNew"], DENIED, ""),
+            (["OptInRequired", "SomethingNew"], DENIED, "its words. [SNB306]"),
         ],
     )
-    def test_codes(self, codes: list[str], kind: ErrorKind, advice: str) -> None:
+    def test_codes(self, codes: list[str], kind: ErrorKind, words: str) -> None:
         for code in codes:
             found = classify(answer(code))
-            words = "its words" if advice else "its words."
-            assert (found.kind, str(found)) == (kind, f"{code} when calling ListClusterJobs: {words}{advice}")
+            assert (found.kind, str(found)) == (kind, f"{code} when calling ListClusterJobs: {words}")
             assert found.code == code
             assert found.throttled is (code in THROTTLING)
 
@@ -148,7 +147,7 @@ class TestAnswers:
         assert classify(answer("x" * 100)).code == "x" * 100
         found = classify(answer("x" * 101))
         assert found.code == "x" * 100
-        assert str(found) == f"{'x' * 100} when calling ListClusterJobs: its words."
+        assert str(found) == f"{'x' * 100} when calling ListClusterJobs: its words. [SNB306]"
 
     @pytest.mark.parametrize("code", [{"a": 1}, 5.0, True])
     def test_a_code_that_is_no_text(self, code: Any) -> None:
@@ -162,7 +161,7 @@ class TestAnswers:
         found = classify(answer("AccessDenied", "no.", of="DescribeJob"))
         assert (
             str(found)
-            == "AccessDenied when calling DescribeJob: no; allow the IAM action snowball:DescribeJob"
+            == "AccessDenied when calling DescribeJob: no; allow the IAM action snowball:DescribeJob [SNB304]"
         )
 
     @pytest.mark.parametrize(
@@ -177,16 +176,18 @@ class TestAnswers:
     )
     def test_advice_names_the_action_of_a_call_of_s3(self, operation: str, action: str) -> None:
         found = classify(answer("AccessDenied", "no.", of=operation))
-        assert str(found) == f"AccessDenied when calling {operation}: no; allow the IAM action {action}"
+        assert str(found) == (
+            f"AccessDenied when calling {operation}: no; allow the IAM action {action} [SNB304]"
+        )
 
     def test_all_full_stops_make_way_for_advice(self) -> None:
         assert str(classify(answer("ExpiredToken", "It is old..."))).endswith(
-            ": It is old; renew the session token"
+            ": It is old; renew the session token [SNB212]"
         )
 
     def test_only_full_stops_do(self) -> None:
         assert str(classify(answer("ExpiredToken", "of Mr. X."))).endswith(
-            ": of Mr. X; renew the session token"
+            ": of Mr. X; renew the session token [SNB212]"
         )
 
     def test_words_are_one_line(self) -> None:
@@ -201,12 +202,12 @@ class TestRoles:
     @pytest.mark.parametrize(
         ("code", "kind", "words"),
         [
-            ("AccessDenied", DENIED, f"its words{NO_ROLE}"),
-            ("SomethingNew", DENIED, f"its words{NO_ROLE}"),
-            ("InvalidResourceException", DENIED, f"its words{NO_ROLE}"),
-            ("ValidationError", DENIED, f"its words{CORRECT_THE_ROLE}"),
-            ("InvalidClientTokenId", DENIED, f"its words{CORRECT_THE_KEY}"),
-            ("ExpiredToken", DENIED, "its words; renew the session token"),
+            ("AccessDenied", DENIED, f"its words{NO_ROLE} [SNB211]"),
+            ("SomethingNew", DENIED, f"its words{NO_ROLE} [SNB211]"),
+            ("InvalidResourceException", DENIED, f"its words{NO_ROLE} [SNB211]"),
+            ("ValidationError", DENIED, f"its words{CORRECT_THE_ROLE} [SNB211]"),
+            ("InvalidClientTokenId", DENIED, f"its words{CORRECT_THE_KEY} [SNB212]"),
+            ("ExpiredToken", DENIED, "its words; renew the session token [SNB212]"),
             ("Throttling", TRANSIENT, "its words."),
         ],
     )
@@ -218,7 +219,7 @@ class TestRoles:
         found = classify(answer("ValidationError"))
         assert (found.kind, str(found)) == (
             BAD_INPUT,
-            "ValidationError when calling ListClusterJobs: its words.",
+            "ValidationError when calling ListClusterJobs: its words. [SNB305]",
         )
 
 
@@ -229,60 +230,72 @@ class TestOtherExceptions:
     """What botocore, a library below it or this package raised."""
 
     @pytest.mark.parametrize(
-        ("error", "kind", "advice"),
+        ("error", "kind", "advice", "of_ours"),
         [
             (
                 bc.NoCredentialsError(),
                 DENIED,
                 "; give the connection an access key or a profile, or the machine a role",
+                "212",
             ),
             (
                 bc.PartialCredentialsError(provider="env", cred_var="secret"),
                 DENIED,
                 "; give both halves of the access key",
+                "212",
             ),
-            (bc.NoRegionError(), DENIED, "; set the region of the connection, or region_name of the task"),
-            (bc.InvalidRegionError(region_name="a b"), DENIED, "; a region reads like us-east-1"),
-            (bc.ProfileNotFound(profile="nobody"), DENIED, ""),
-            (bc.ConfigNotFound(path="/nowhere"), DENIED, ""),
-            (bc.ConfigParseError(path="/somewhere"), DENIED, ""),
-            (bc.InvalidConfigError(error_msg="no"), DENIED, ""),
-            (bc.TokenRetrievalError(provider="sso", error_msg="no"), DENIED, ""),
-            (bc.SSOTokenLoadError(error_msg="no"), DENIED, ""),
-            (bc.UnknownServiceError(service_name="snow", known_service_names=["s3"]), DENIED, ""),
+            (
+                bc.NoRegionError(),
+                DENIED,
+                "; set the region of the connection, or region_name of the task",
+                "209",
+            ),
+            (bc.InvalidRegionError(region_name="a b"), DENIED, "; a region reads like us-east-1", "209"),
+            (bc.ProfileNotFound(profile="nobody"), DENIED, "", "212"),
+            (bc.ConfigNotFound(path="/nowhere"), DENIED, "", "306"),
+            (bc.ConfigParseError(path="/somewhere"), DENIED, "", "306"),
+            (bc.InvalidConfigError(error_msg="no"), DENIED, "", "306"),
+            (bc.TokenRetrievalError(provider="sso", error_msg="no"), DENIED, "", "212"),
+            (bc.SSOTokenLoadError(error_msg="no"), DENIED, "", "212"),
+            (bc.UnknownServiceError(service_name="snow", known_service_names=["s3"]), DENIED, "", "306"),
             (
                 bc.UnknownSignatureVersionError(signature_version="v5"),
                 DENIED,
                 "; correct signature_version among the options for botocore",
+                "204",
             ),
             (
                 bc.ParamValidationError(report="no"),
                 DENIED,
                 "; correct role_arn and assume_role_kwargs of the connection",
+                "211",
             ),
-            (bc.ReadTimeoutError(endpoint_url=NOBODY), TRANSIENT, ""),
-            (bc.ConnectTimeoutError(endpoint_url=NOBODY), TRANSIENT, ""),
-            (OSError("no route to host"), TRANSIENT, ""),
-            (ValueError("no JSON"), TRANSIENT, ""),
-            (RuntimeError("whatever"), TRANSIENT, ""),
+            (bc.ReadTimeoutError(endpoint_url=NOBODY), TRANSIENT, "", None),
+            (bc.ConnectTimeoutError(endpoint_url=NOBODY), TRANSIENT, "", None),
+            (OSError("no route to host"), TRANSIENT, "", None),
+            (ValueError("no JSON"), TRANSIENT, "", None),
+            (RuntimeError("whatever"), TRANSIENT, "", None),
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
     )
-    def test_kind_and_words(self, error: Exception, kind: ErrorKind, advice: str) -> None:
+    def test_kind_and_words(
+        self, error: Exception, kind: ErrorKind, advice: str, of_ours: str | None
+    ) -> None:
         found = classify(error)
         name = type(error).__name__
         words = " ".join(str(error).split())
         words = words.rstrip(".") if advice else words
-        assert (found.kind, str(found)) == (kind, f"{name}: {words}{advice}")
+        code = f" [SNB{of_ours}]" if of_ours else ""
+        assert (found.kind, str(found)) == (kind, f"{name}: {words}{advice}{code}")
         assert (found.code, found.throttled) == (name, False)
         assert found.__cause__ is error
 
     @pytest.mark.parametrize(
         ("error", "kind"),
         [
-            (SnowballConnectionError("'mine' cannot be found"), DENIED),
+            (SnowballConnectionError("'mine' cannot be found [SNB201]"), DENIED),
             (SnowballAnswerError("an answer is not whole"), TRANSIENT),
-            (ArgumentError("page_size must be a number"), BAD_INPUT),
+            (ArgumentError("page_size must be a number [SNB105]"), BAD_INPUT),
         ],
     )
     def test_our_own_speak_for_themselves(self, error: Exception, kind: ErrorKind) -> None:
@@ -292,7 +305,10 @@ class TestOtherExceptions:
     @pytest.mark.parametrize("word", ["value", "name"])
     def test_credentials_that_no_request_can_have(self, word: str) -> None:
         found = classify(ValueError(f"Invalid header {word} b'the secret\\nof it'"))
-        assert (found.kind, str(found)) == (DENIED, f"ValueError: Invalid header {word} ***{LINE_BREAK}")
+        assert (found.kind, str(found)) == (
+            DENIED,
+            f"ValueError: Invalid header {word} ***{LINE_BREAK} [SNB207]",
+        )
         assert "secret" not in "".join(traceback.format_exception(found))
 
 
@@ -315,7 +331,7 @@ class TestRegions:
         assert found.kind is DENIED
         assert str(found) == (
             f'EndpointConnectionError: Could not connect to the endpoint URL: "{endpoint}"; region {region} '
-            "has no AWS Snowball as far as botocore knows; choose the region of the jobs"
+            "has no AWS Snowball as far as botocore knows; choose the region of the jobs [SNB210]"
         )
 
     @pytest.mark.parametrize(
@@ -370,11 +386,12 @@ class TestWhere:
         ],
     )
     def test_kinds(self, error: Exception, told: str) -> None:
-        assert str(classify(error, "region us-east-1")) == str(classify(error)) + told
+        words, code, end = str(classify(error)).partition(" [SNB")
+        assert str(classify(error, "region us-east-1")) == words + told + code + end
 
     def test_what_names_its_connection_is_told_no_more(self) -> None:
-        error = SnowballConnectionError("'mine' cannot be found")
-        assert str(classify(error, "region us-east-1")) == "'mine' cannot be found"
+        error = SnowballConnectionError("'mine' cannot be found [SNB201]")
+        assert str(classify(error, "region us-east-1")) == "'mine' cannot be found [SNB201]"
 
     @pytest.mark.parametrize("error", [answer("InvalidResourceException"), answer("SomethingNew")])
     def test_nowhere(self, error: Exception) -> None:
@@ -383,7 +400,7 @@ class TestWhere:
 
     def test_it_comes_after_advice(self) -> None:
         assert str(classify(answer("ExpiredToken"), "here")).endswith(
-            "its words; renew the session token (here)"
+            "its words; renew the session token (here) [SNB212]"
         )
 
 
@@ -437,7 +454,7 @@ class TestSecrets:
 
     def test_the_advice_is_not_cut_off(self) -> None:
         assert str(classify(answer("ExpiredToken", "x" * 5000))).endswith(
-            "characters); renew the session token"
+            "characters); renew the session token [SNB212]"
         )
 
 
@@ -495,7 +512,7 @@ class TestPermanentAsSuch:
 
         assert permanent_as_such(lambda: "done", where) == "done"
         assert asked == []
-        with pytest.raises(SnowballPermanentError, match=r"its words\. \(region us-east-1\)$"):
+        with pytest.raises(SnowballPermanentError, match=r"its words\. \(region us-east-1\) \[SNB303\]$"):
             permanent_as_such(failing(answer("InvalidResourceException")), where)
         assert asked == ["asked"]
 

@@ -569,18 +569,19 @@ class TestMessages:
         assert evaluate(jobs, "Complete").describe_failure("jobs of cluster CID1") == (
             "30 of 31 jobs of cluster CID1 cannot reach Complete: "
             + ", ".join(f"J{number} Cancelled" for number in range(2, 32))
+            + " [SNB401]"
         )
 
     def test_failure_counts_jobs_not_listed_yet(self) -> None:
         progress = evaluate([job(1, "Complete")], "Cancelled", job_ids=["J1", "J2"])
         assert progress.describe_failure("jobs of cluster CID1") == (
-            "1 of 2 jobs of cluster CID1 cannot reach Cancelled: J1 Complete"
+            "1 of 2 jobs of cluster CID1 cannot reach Cancelled: J1 Complete [SNB401]"
         )
 
     def test_failure_with_nothing_left(self) -> None:
         jobs = [job(1, "Cancelled"), job(2, "Cancelled")]
         assert evaluate(jobs, "Complete", ignore_cancelled=True).describe_failure("jobs of cluster CID1") == (
-            "Nothing left to wait for: all 2 jobs of cluster CID1 are Cancelled and ignored (J1, J2)"
+            "Nothing left to wait for: all 2 jobs of cluster CID1 are Cancelled and ignored (J1, J2) [SNB402]"
         )
 
     @pytest.mark.parametrize(
@@ -601,7 +602,7 @@ class TestMessages:
 
     def test_failure_calls_them_jobs(self) -> None:
         progress = evaluate([{"JobId": "a", "JobState": "Cancelled"}], "Complete")
-        assert progress.describe_failure() == "1 of 1 jobs cannot reach Complete: a Cancelled"
+        assert progress.describe_failure() == "1 of 1 jobs cannot reach Complete: a Cancelled [SNB401]"
 
 
 class Color(str, Enum):  # noqa: UP042  the older form of a StrEnum, whose str() is its name, is the point
@@ -704,7 +705,9 @@ class TestParseState:
         assert str(error.value) == (
             "target_state must be one of New, Listing, Pending, PreparingAppliance, PreparingShipment, "
             "InTransitToCustomer, WithCustomer, InTransitToAWS, WithAWSSortingFacility, WithAWS, InProgress, "
-            f"Complete, Cancelled; got {value!r}" + (f"; did you mean {meant}?" if meant else "")
+            f"Complete, Cancelled; got {value!r}"
+            + (f"; did you mean {meant}?" if meant else "")
+            + " [SNB104]"
         )
 
     def test_name_in_the_message(self) -> None:
@@ -719,13 +722,13 @@ class TestParseState:
 
     @pytest.mark.parametrize("min_jobs", [0, -1])
     def test_evaluate_checks_min_jobs(self, min_jobs: int) -> None:
-        text = f"^min_jobs must be at least 1: an empty listing is not all there; got {min_jobs}$"
+        text = rf"^min_jobs must be at least 1: an empty listing is not all there; got {min_jobs} \[SNB105\]$"
         with pytest.raises(ValueError, match=text):
             evaluate([], "Complete", min_jobs=min_jobs)
 
     def test_evaluate_checks_them_together(self) -> None:
-        text = "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for"
-        with pytest.raises(ArgumentError, match=f"^{text}$"):
+        text = "ignore_cancelled leaves out the very jobs that target_state Cancelled waits for [SNB107]"
+        with pytest.raises(ArgumentError, match=f"^{re.escape(text)}$"):
             evaluate([], "Cancelled", ignore_cancelled=True)
 
 
@@ -758,7 +761,7 @@ class TestHints:
         with pytest.raises(ArgumentError) as error:
             parse_state(word)
         _, _, hint = str(error.value).partition(f"; got {word!r}")
-        assert hint == (f"; did you mean {meant}?" if meant else "")
+        assert hint == (f"; did you mean {meant}?" if meant else "") + " [SNB104]"
 
 
 class TestParseClusterState:
@@ -772,7 +775,7 @@ class TestParseClusterState:
     def test_unknown(self, value: Any) -> None:
         text = "one of AwaitingQuorum, Pending, InUse, Complete, Cancelled"
         with pytest.raises(
-            ArgumentError, match=f"^cluster_state must be {text}; got {re.escape(repr(value))}$"
+            ArgumentError, match=rf"^cluster_state must be {text}; got {re.escape(repr(value))} \[SNB104\]$"
         ):
             parse_cluster_state(value)
 

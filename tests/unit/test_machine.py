@@ -237,7 +237,7 @@ class TestListings:
         assert journey.steps == [
             Fail(
                 FailKind.UNREACHABLE,
-                f"1 of 2 jobs of cluster {CLUSTER} cannot reach WithCustomer: {job_id(2)} Cancelled",
+                f"1 of 2 jobs of cluster {CLUSTER} cannot reach WithCustomer: {job_id(2)} Cancelled [SNB401]",
             )
         ]
         assert journey.described == []
@@ -246,7 +246,7 @@ class TestListings:
         assert travel(config(ignore_cancelled=True), [[job(2, "Cancelled")]]).end == Fail(
             FailKind.UNREACHABLE,
             f"Nothing left to wait for: all 1 jobs of cluster {CLUSTER} are Cancelled and ignored "
-            f"({job_id(2)})",
+            f"({job_id(2)}) [SNB402]",
         )
 
 
@@ -259,7 +259,7 @@ WITH_NEW_CLIENT = Again(900.0, new_client=True)
 def outage(last_error: str = "its words", limit: str = "2 days", named: str = " (outage_timeout)") -> Fail:
     return Fail(
         FailKind.OUTAGE,
-        f"No listing of the jobs of cluster {CLUSTER} for {limit}{named}; last error: {last_error}",
+        f"No listing of the jobs of cluster {CLUSTER} for {limit}{named} [SNB406]; last error: {last_error}",
         CAUSE,
     )
 
@@ -440,7 +440,8 @@ class TestOutage:
         journey = travel(config(poke_interval=DAY, timeout=10 * DAY, silent_fail=True), [NEW, DENIED])
         assert journey.polls[-1] == 10 * DAY
         assert journey.end == Fail(
-            FailKind.TIMEOUT, f"Timed out after 10 days: the last poll of cluster {CLUSTER} failed: its words"
+            FailKind.TIMEOUT,
+            f"Timed out after 10 days [SNB407]: the last poll of cluster {CLUSTER} failed: its words",
         )
 
     def test_a_wait_that_remembers_counts_on(self) -> None:
@@ -747,7 +748,8 @@ class TestDeadline:
         assert journey.delays == [900, 900, 200]
         assert journey.end == Fail(
             FailKind.TIMEOUT,
-            f"Timed out after 33 minutes 20 seconds: 1 of 2 jobs at or past WithCustomer ({job_id(2)} New)",
+            "Timed out after 33 minutes 20 seconds [SNB407]: "
+            f"1 of 2 jobs at or past WithCustomer ({job_id(2)} New)",
         )
 
     def test_done_at_it(self) -> None:
@@ -768,13 +770,14 @@ class TestDeadline:
         assert journey.polls[-1] == 2000
         assert journey.end == Fail(
             FailKind.TIMEOUT,
-            f"Timed out after 33 minutes 20 seconds: the last poll of cluster {CLUSTER} failed: its words",
+            "Timed out after 33 minutes 20 seconds [SNB407]: "
+            f"the last poll of cluster {CLUSTER} failed: its words",
         )
 
     def test_too_few_at_it(self) -> None:
         assert travel(config(timeout=60, min_jobs=2), [HERE], begin=60).end == Fail(
             FailKind.TIMEOUT,
-            "Timed out after 1 minute: 1 of 1 jobs at or past WithCustomer; 1 of at least 2 listed",
+            "Timed out after 1 minute [SNB407]: 1 of 1 jobs at or past WithCustomer; 1 of at least 2 listed",
         )
 
     def test_the_default_interval_meets_it_once(self) -> None:
@@ -908,7 +911,7 @@ class TestLogLines:
     def test_an_outage_is_two_lines(self) -> None:
         journey = travel(ONE_JOB, [NEW, DOWN, DOWN, DOWN, NEW, NEW], polls=6)
         assert journey.lines[1:] == [
-            (900, WARNING, f"Cannot list the jobs of cluster {CLUSTER}, will poll again: its words"),
+            (900, WARNING, f"Cannot list the jobs of cluster {CLUSTER}, will poll again [SNB413]: its words"),
             (3600, INFO, f"Cluster {CLUSTER} is listed again after 45 minutes"),
         ]
 
@@ -917,13 +920,13 @@ class TestLogLines:
         warnings = [(at, text) for at, level, text in journey.lines if level == WARNING]
         long = (
             f"No listing of the jobs of cluster {CLUSTER} for 1 hour; the wait fails after 2 days "
-            "(outage_timeout)"
+            "(outage_timeout) [SNB414]"
         )
         assert [(at, text) for at, text in warnings if "No listing" in text] == [(4500, long), (13500, long)]
 
     def test_so_is_one_that_ends_no_wait(self) -> None:
         journey = travel(config(silent_fail=True), [NEW, DOWN], polls=7)
-        assert journey.lines[-1][2].endswith("for 1 hour; the wait goes on (silent_fail)")
+        assert journey.lines[-1][2].endswith("for 1 hour; the wait goes on (silent_fail) [SNB414]")
 
     def test_a_second_outage_is_said_though_its_words_are_the_same(self) -> None:
         journey = travel(ONE_JOB, [NEW, DOWN, NEW, DOWN, NEW], polls=5)
@@ -944,7 +947,7 @@ class TestLogLines:
         listed = [job(1, "Cancelled"), job(2, "New"), job(3, "Cancelled")]
         journey = travel(config(ignore_cancelled=True), [listed], polls=3)
         assert journey.lines[1:] == said(
-            (0, WARNING, f": cancelled jobs are ignored: {job_id(1)}, {job_id(3)}")
+            (0, WARNING, f": cancelled jobs are ignored: {job_id(1)}, {job_id(3)} [SNB410]")
         )
 
     def test_unknown_states_are_named_once(self) -> None:
@@ -955,7 +958,7 @@ class TestLogLines:
                 0,
                 WARNING,
                 f": states unknown to this version, taken as waiting: {job_id(1)} Shipped, "
-                f"{job_id(2)} without a state",
+                f"{job_id(2)} without a state [SNB411]",
             )
         )
 
@@ -980,7 +983,7 @@ class TestLogLines:
                 0,
                 WARNING,
                 f" lists {count} jobs, and a cluster has at least 3: set min_jobs to the number of devices "
-                "ordered, or the wait may be over before all are listed",
+                "ordered, or the wait may be over before all are listed [SNB409]",
             )
         )
 
@@ -1004,14 +1007,14 @@ class TestDescribingTheCluster:
         assert travel(config(min_jobs=2), [HERE], state).end == Fail(
             FailKind.CLUSTER_ENDED,
             f"Cluster {CLUSTER} is {state} and will list no more jobs: "
-            "1 of 1 jobs at or past WithCustomer; 1 of at least 2 listed",
+            "1 of 1 jobs at or past WithCustomer; 1 of at least 2 listed [SNB403]",
         )
 
     def test_an_ended_cluster_lists_no_job_that_is_missing(self) -> None:
         assert travel(config(job_ids=[job_id(1), job_id(2)]), [HERE], "Complete").end == Fail(
             FailKind.CLUSTER_ENDED,
             f"Cluster {CLUSTER} is Complete and will list no more jobs: "
-            "1 of 2 jobs at or past WithCustomer (1 not listed yet)",
+            "1 of 2 jobs at or past WithCustomer (1 not listed yet) [SNB403]",
         )
 
     @pytest.mark.parametrize("state", ["AwaitingQuorum", "Pending", "InUse", "LaterState", None])
@@ -1071,7 +1074,7 @@ class TestDescribingTheCluster:
                 0,
                 WARNING,
                 " cannot be described, so that a cancelled cluster without jobs would be waited for until "
-                "the timeout (its words)",
+                "the timeout (its words) [SNB412]",
             )
         )
 

@@ -112,7 +112,7 @@ class TestNotListed:
         assert len(poller.described) == 1
         assert [text for level, text in poller.lines if level == logging.WARNING] == [
             f"Job {job_id(1)} is not listed and cannot be described, so that one that does not exist would "
-            "be waited for until the timeout (its words)"
+            "be waited for until the timeout (its words) [SNB412]"
         ]
 
     def test_it_counts_as_described_until_it_is_described_again(self) -> None:
@@ -168,7 +168,9 @@ class TestNotListed:
     def test_jobs_that_cannot_reach_the_target_come_first(self) -> None:
         poller = Poller(1, 2)
         step = poller.poll([job(1, "Cancelled")])
-        assert step == Fail(FailKind.UNREACHABLE, f"1 of 2 jobs cannot reach Complete: {job_id(1)} Cancelled")
+        assert step == Fail(
+            FailKind.UNREACHABLE, f"1 of 2 jobs cannot reach Complete: {job_id(1)} Cancelled [SNB401]"
+        )
         assert poller.described == []
 
 
@@ -191,7 +193,7 @@ class TestMainJobs:
         assert isinstance(step, Again)
         assert poller.lines[-1] == (
             logging.WARNING,
-            f"Cannot list job {job_id(1)}, will poll again: its words",
+            f"Cannot list job {job_id(1)}, will poll again [SNB413]: its words",
         )
 
     def test_without_permission_it_stands_for_itself(self) -> None:
@@ -200,7 +202,7 @@ class TestMainJobs:
         assert poller.poll([main_job(1, "Complete")], DENIED) == Done([main_job(1, "Complete")])
         assert [text for level, text in poller.lines if level == logging.WARNING] == [
             f"Main job {job_id(1)} cannot be described, so that the devices of its job parts are not "
-            "waited for (its words)"
+            "waited for (its words) [SNB412]"
         ]
 
     def test_of_each_the_missing_permission_is_told_once(self) -> None:

@@ -145,7 +145,7 @@ class TestInAWait:
     def told(self, wait: Wait) -> list[tuple[int, str]]:
         return [(each.level, each.text) for each in wait.take_lines() if ": overdue: " in each.text]
 
-    TEXT = f"Cluster {CLUSTER}: overdue: J1 in InTransitToCustomer for 11 days (at most 10)"
+    TEXT = f"Cluster {CLUSTER}: overdue: J1 in InTransitToCustomer for 11 days (at most 10) [SNB405]"
 
     def test_it_warns_once_and_goes_on(self) -> None:
         wait = self.wait()
@@ -187,7 +187,7 @@ class TestInAWait:
         step = self.poll_for(wait, [late, other | {"JobState": "Cancelled"}], 11)
         assert isinstance(step, Fail)
         assert step.kind is FailKind.UNREACHABLE
-        assert [str(each) for each in step.overdue] == [self.TEXT.partition("overdue: ")[2]]
+        assert [str(each) for each in step.overdue] == ["J1 in InTransitToCustomer for 11 days (at most 10)"]
         assert self.told(wait) == [(logging.WARNING, self.TEXT)]
 
     def test_it_fails(self) -> None:
@@ -202,5 +202,6 @@ class TestInAWait:
             step = self.poll_for(wait, jobs, day)
         assert step == Fail(
             FailKind.OVERDUE,
-            f"Cluster {CLUSTER}: overdue: J1 in New for 2 days (at most 1), J2 in New for 2 days (at most 1)",
+            f"Cluster {CLUSTER}: overdue: J1 in New for 2 days (at most 1), J2 in New for 2 days (at most 1)"
+            " [SNB405]",
         )

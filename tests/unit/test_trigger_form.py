@@ -190,7 +190,7 @@ def test_it_goes_on_with_what_it_remembers(name: str, monkeypatch: pytest.Monkey
         monkeypatch.setenv(f"AIRFLOW_CONN_{trigger.aws_conn_id.upper()}", snowball.connection())
         [event] = asyncio.run(_events_of(trigger))
     assert (event["status"], event["kind"]) == ("failed", "timeout")
-    assert event["message"].startswith("Timed out after 90 days: the last poll of ")
+    assert event["message"].startswith("Timed out after 90 days [SNB407]: the last poll of ")
     assert "AccessDeniedException" in event["message"]
     # A worker has had the task before, and has kept a link.
     assert "region" not in event
@@ -718,35 +718,36 @@ class TestDeferralErrors:
             pytest.param(
                 [job(1, "New")],
                 AirflowSensorTimeout,
-                f"Timed out after 90 days: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)",
+                f"Timed out after 90 days [SNB407]: 0 of 1 jobs at or past WithCustomer ({job_id(1)} New)",
                 id="not yet",
             ),
             pytest.param(
                 [],
                 AirflowSensorTimeout,
-                "Timed out after 90 days: 0 of 0 jobs at or past WithCustomer; 0 of at least 1 listed",
+                "Timed out after 90 days [SNB407]: "
+                "0 of 0 jobs at or past WithCustomer; 0 of at least 1 listed",
                 id="none",
             ),
             pytest.param(
                 [job(1, "Cancelled")],
                 SnowballTargetUnreachableError,
-                f"1 of 1 jobs of cluster {CLUSTER} cannot reach WithCustomer: {job_id(1)} Cancelled",
+                f"1 of 1 jobs of cluster {CLUSTER} cannot reach WithCustomer: {job_id(1)} Cancelled [SNB401]",
                 id="unreachable",
             ),
             pytest.param(
                 Error("ThrottlingException"),
                 AirflowSensorTimeout,
-                f"Timed out after 90 days: the last poll of cluster {CLUSTER} failed: "
+                f"Timed out after 90 days [SNB407]: the last poll of cluster {CLUSTER} failed: "
                 "ThrottlingException when calling ListClusterJobs: scripted",
                 id="transient",
             ),
             pytest.param(
                 Error("AccessDeniedException"),
                 AirflowSensorTimeout,
-                f"Timed out after 90 days: the last poll of cluster {CLUSTER} failed: "
+                f"Timed out after 90 days [SNB407]: the last poll of cluster {CLUSTER} failed: "
                 "AccessDeniedException when calling ListClusterJobs: scripted; "
                 "allow the IAM action snowball:ListClusterJobs (region us-east-1, "
-                "Airflow connection 'aws_default')",
+                "Airflow connection 'aws_default') [SNB304]",
                 id="denied",
             ),
             pytest.param(
@@ -754,7 +755,7 @@ class TestDeferralErrors:
                 SnowballPermanentError,
                 f"Cannot list the jobs of cluster {CLUSTER}: "
                 "InvalidResourceException when calling ListClusterJobs: scripted (region us-east-1, "
-                "Airflow connection 'aws_default')",
+                "Airflow connection 'aws_default') [SNB303]",
                 id="not found",
             ),
         ],
@@ -768,7 +769,7 @@ class TestDeferralErrors:
         assert str(error.value) == text
 
     def test_soft_fail_at_a_late_deadline(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with pytest.raises(AirflowSkipException, match=r"^Timed out after 400 days: "):
+        with pytest.raises(AirflowSkipException, match=r"^Timed out after 400 days \[SNB407\]: "):
             self.resume(monkeypatch, [job(1, "New")], "Trigger timeout", soft_fail=True)
 
     def test_any_other_is_airflows(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -870,14 +871,14 @@ class TestStoredEvents:
             ),
             pytest.param(
                 {"version": 2, "status": "paused"},
-                "The trigger reported {'version': 2, 'status': 'paused'}",
+                "The trigger reported {'version': 2, 'status': 'paused'} [SNB408]",
                 id="status of a later version",
             ),
             pytest.param(
                 {"version": 1, "status": "failed", "message": "no kind"}, "no kind", id="without a kind"
             ),
-            pytest.param({}, "The trigger reported {}", id="empty"),
-            pytest.param(None, "The trigger ended without an event", id="None"),
+            pytest.param({}, "The trigger reported {} [SNB408]", id="empty"),
+            pytest.param(None, "The trigger ended without an event [SNB408]", id="None"),
         ],
     )
     def test_what_is_not_understood_may_be_retried(self, event: Any, message: str) -> None:

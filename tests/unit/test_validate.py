@@ -35,7 +35,7 @@ class TestMinJobs:
 
     @pytest.mark.parametrize("value", [0, -1, "0", "-1", "1.5", 1.0, True, False, None, "", "five", [1]])
     def test_wrong(self, value: Any) -> None:
-        text = f"min_jobs must be a whole number of at least 1; got {value!r}"
+        text = f"min_jobs must be a whole number of at least 1; got {value!r} [SNB105]"
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
             check_min_jobs(value)
 
@@ -123,12 +123,12 @@ class TestDuration:
     )
     def test_wrong(self, value: Any) -> None:
         text = "timeout must be a timedelta or a number of seconds, more than 0 and at most 100 years; got "
-        with pytest.raises(ValueError, match=f"^{re.escape(text + repr(value))}$"):
+        with pytest.raises(ValueError, match=rf"^{re.escape(text + repr(value))} \[SNB105\]$"):
             check_duration(value, "timeout")
 
     def test_at_least(self) -> None:
         assert check_duration(0, "poke_interval", at_least=0) == 0
-        text = "a number of seconds, at least 0 and at most 100 years; got -1"
+        text = r"a number of seconds, at least 0 and at most 100 years; got -1 \[SNB105\]"
         with pytest.raises(ValueError, match=f"^poke_interval must be a timedelta or {text}$"):
             check_duration(-1, "poke_interval", at_least=0)
 
@@ -140,7 +140,7 @@ class TestFlag:
 
     @pytest.mark.parametrize("value", ["False", "", 0, 1, None], ids=repr)
     def test_wrong(self, value: Any) -> None:
-        text = f"silent_fail must be True or False; got the {type(value).__name__} {value!r}"
+        text = f"silent_fail must be True or False; got the {type(value).__name__} {value!r} [SNB106]"
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
             check_flag(value, "silent_fail")
 
@@ -226,18 +226,20 @@ class TestIds:
         "value", [UUID, f"cid{UUID}", f"JID{UUID}", f"CID{UUID}0", f" CID{UUID}", f"CID{UUID}\n", None, 5]
     )
     def test_no_cluster_id(self, value: Any) -> None:
-        with refused(f"cluster_id must be CID followed by a UUID, such as CID{UUID}; got {value!r}"):
+        with refused(f"cluster_id must be CID followed by a UUID, such as CID{UUID}; got {value!r} [SNB101]"):
             check_cluster_id(value)
 
     @pytest.mark.parametrize(
         "value", [UUID, f"jid{UUID}", f"CID{UUID}", f"JID{UUID}g", f"JID{UUID}\n", None, {}]
     )
     def test_no_job_id(self, value: Any) -> None:
-        with refused(f"job_id must be JID (or MID) followed by a UUID, such as JID{UUID}; got {value!r}"):
+        with refused(
+            f"job_id must be JID (or MID) followed by a UUID, such as JID{UUID}; got {value!r} [SNB102]"
+        ):
             check_job_id(value)
 
     def test_a_whole_job(self) -> None:
-        with refused(f"job_id must be a job's id, and is a whole job; pass its JobId: 'JID{UUID}'"):
+        with refused(f"job_id must be a job's id, and is a whole job; pass its JobId: 'JID{UUID}' [SNB102]"):
             check_job_id({"JobId": f"JID{UUID}", "JobState": "New"})
 
     def test_names_in_the_messages(self) -> None:
@@ -251,6 +253,7 @@ class TestIds:
         with refused(
             f"job_ids must be a list of job ids; got the {type(value).__name__} {value!r}. To pass another "
             "task's list, use its output (task.output), or a template with render_template_as_native_obj=True"
+            " [SNB103]"
         ):
             check_job_ids(value)
 
@@ -262,5 +265,5 @@ class TestPageSize:
 
     @pytest.mark.parametrize("value", [0, -1, 101, True, False, "5", 5.0, [5]], ids=repr)
     def test_wrong(self, value: Any) -> None:
-        with refused(f"page_size must be a whole number from 1 to 100, or None; got {value!r}"):
+        with refused(f"page_size must be a whole number from 1 to 100, or None; got {value!r} [SNB105]"):
             check_page_size(value)

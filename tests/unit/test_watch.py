@@ -320,7 +320,7 @@ class TestWhatAListingDoesNotShow:
                 judge(watch, [MAIN], START + day * DAY, ask=ask)
             watch.note_failure(error)
             said += [(line.text, line.level) for line in watch.take_lines()]
-        assert said == [(f"Cannot list job {ASKED}, will poll again: slow down", logging.WARNING)]
+        assert said == [(f"Cannot list job {ASKED}, will poll again [SNB413]: slow down", logging.WARNING)]
         judge(watch, [MAIN], START, ask=lambda _: {"job": MAIN, "parts": []})
         watch.note_failure(error)
         assert [(line.text, line.level) for line in watch.take_lines()] == said
@@ -347,9 +347,9 @@ class TestWhatAListingDoesNotShow:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"fire": "some"}, 'fire must be "each" or "all"; got \'some\'$'),
-        ({"also": ["lost", "found"]}, "^also takes cancelled, late, ended; got 'lost', 'found'$"),
-        ({"also": ["late"]}, "^late devices are those of max_days_in_state, which is not given$"),
+        ({"fire": "some"}, r'fire must be "each" or "all"; got \'some\' \[SNB106\]$'),
+        ({"also": ["lost", "found"]}, r"^also takes cancelled, late, ended; got 'lost', 'found' \[SNB106\]$"),
+        ({"also": ["late"]}, r"^late devices are those of max_days_in_state, which is not given \[SNB107\]$"),
         ({"cluster_id": None}, "job_ids must name"),
         ({"target_state": "There"}, "target_state must be one of"),
     ],
@@ -403,5 +403,5 @@ def test_without_a_memory_there_is_one_event_for_all() -> None:
         config().check_memory()
     assert str(caught.value) == (
         'fire="each" needs a place to remember what was fired, which asset watchers have from Airflow 3.3 '
-        'on: before, a triggerer that starts would fire for all devices again; use fire="all"'
+        'on: before, a triggerer that starts would fire for all devices again; use fire="all" [SNB109]'
     )
