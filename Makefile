@@ -10,7 +10,7 @@ DOCS_VENV := .venv-docs
 FIRE_VENV := .venv-fire
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
-.PHONY: help test system fire fuzz mutants check lint types wheel test-wheel oldest newest lines hooks demo airflow deployment \
+.PHONY: help test system fire fuzz mutants check lint types dist test-wheel oldest newest lines hooks demo airflow deployment \
 	pictures docs bench bench-deployment clean
 
 help:
@@ -24,7 +24,8 @@ help:
 	@echo "make fuzz     look for histories that are judged wrongly, for about an hour"
 	@echo "make mutants  break the package on purpose, and count what no test notices (a quarter of an hour)"
 	@echo "make docs     build the site, build/docs/index.html"
-	@echo "make check    what CI runs: lint, types, the wheel, and all tests against it"
+	@echo "make check    what CI runs: lint, types, sdist and wheel, and all tests of the one against the other"
+	@echo "make dist     build sdist and wheel, and check them as for a release"
 	@echo "make oldest   run the tests on the oldest supported Airflow, amazon provider and moto"
 	@echo "make newest   run the tests on the newest"
 	@echo "make hooks    have git run ruff, mypy and the import map before each commit"
@@ -54,26 +55,32 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff check --preview --select AIR example_dags
 	$(BIN)/ruff format --check .
+	$(BIN)/zizmor --offline --pedantic --quiet .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 types: $(VENV)/.installed
 	$(BIN)/mypy
 
-wheel: $(VENV)/.installed
+# What is released: built as it will be, the wheel from the sdist, and looked at as PyPI and pip will.
+dist: $(VENV)/.installed
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
 
-# The tests meet the package as a user gets it: from the wheel, with the checkout's copy out of reach.
-test-wheel: wheel
+# The tests are those of the sdist, and meet the package as a user gets it: from the wheel, with any other copy out of reach.
+test-wheel: dist
 	rm -rf $(WHEEL_VENV)
 	$(PYTHON) -m venv $(WHEEL_VENV)
 	$(WHEEL_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(WHEEL_BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[emulator]" --group test
-	rm -rf build/wheel-test && mkdir -p build/wheel-test
-	cp -r tests example_dags docs benchmarks pyproject.toml README.md CONTRIBUTING.md build/wheel-test/
-	cd build/wheel-test && $(WHEEL_BIN)/python -c \
+	rm -rf build/sdist && mkdir -p build/sdist
+	tar --extract --file dist/*.tar.gz --directory build/sdist --strip-components 1
+	rm -r build/sdist/airflow_provider_snowball
+	cd build/sdist && $(WHEEL_BIN)/python -c \
 		'import airflow_provider_snowball as p; assert "site-packages" in p.__file__, p.__file__; print("testing", p.__file__)'
-	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest -m "not system and not browser" -n $(WORKERS)
-	cd build/wheel-test && $(WHEEL_BIN)/python -m pytest -m "system or browser"
+	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m "not system and not browser" -n $(WORKERS)
+	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m "system or browser"
 
 # Lines of noxfile.py. SNOWBALL_PYTHON_3_13 and the like name interpreters by absolute path; TESTS="tests/unit -x" and
 # the like goes to pytest.

@@ -20,13 +20,15 @@ CHECKOUT = Path(__file__).parent
 LINES = CHECKOUT / "tests" / "lines"
 #: What the tests read of the checkout; the package is not among it, so that they meet the installed one.
 READ_BY_TESTS = (
+    ".github",
     "tests",
     "example_dags",
     "docs",
     "benchmarks",
     "pyproject.toml",
-    "README.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "README.md",
 )
 _WHERE = """
 import airflow_provider_snowball as package

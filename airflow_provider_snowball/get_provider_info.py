@@ -49,7 +49,7 @@ def get_provider_info() -> dict[str, Any]:
                         "description": (
                             "Seconds between two polls of a Snowball sensor that sets no poke_interval."
                         ),
-                        "version_added": "0.1.0",
+                        "version_added": "1.0.0",
                         "type": "float",
                         "example": None,
                         "default": "900",
@@ -59,7 +59,7 @@ def get_provider_info() -> dict[str, Any]:
                             "The most calls a second that all waits of one triggerer with the same "
                             "connection, region and configuration make together."
                         ),
-                        "version_added": "0.1.0",
+                        "version_added": "1.0.0",
                         "type": "float",
                         "example": None,
                         "default": "20",

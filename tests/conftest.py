@@ -49,6 +49,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fire-celery", action="store_true", help="fire at Celery's workers (group celery, redis-server)"
     )
     parser.addoption("--fire-more", action="store_true", help="fire at waits that tell of changes, too")
+    parser.addoption(
+        "--upgrade-from", metavar="COMMIT", help="whose package waits begin with, in place of the release"
+    )
     parser.addoption("--fire-results", metavar="FILE", type=Path, help="where a row for each fire is added")
 
 

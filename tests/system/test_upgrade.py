@@ -1,7 +1,7 @@
 """
 Waits in flight outlive an upgrade of the package, a downgrade, and ``airflow db clean`` as our page has it.
 
-The package that they begin with is that of the commit which fixed the stored forms.
+The package that they begin with is the release, or ``--upgrade-from`` another commit.
 """
 
 from __future__ import annotations
@@ -24,28 +24,31 @@ from tests.system.fire.watching import ENDED, MARKS, until, until_all_have_ended
 
 pytestmark = MARKS
 
-STORED_FORMS_COMMIT = "9700561b3a2b579d7a664db05a62dc3ca6296a96"
+#: The commit of the newest release; before the first, the one that fixed the stored forms.
+RELEASED = "9700561b3a2b579d7a664db05a62dc3ca6296a96"
 PACKAGE = "airflow_provider_snowball"
 
 
 @pytest.fixture(scope="module")
-def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def earlier(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """Return a folder with the package as it was."""
     folder = tmp_path_factory.mktemp("earlier")
+    if _checkout() is None:
+        pytest.skip("no clone of the repository")
+    commit = pytestconfig.getoption("--upgrade-from") or RELEASED
     archive = subprocess.run(
-        ["git", "archive", "--format=zip", STORED_FORMS_COMMIT, PACKAGE],
+        ["git", "archive", "--format=zip", commit, PACKAGE],
         cwd=_checkout(),
         capture_output=True,
         check=False,
     )
-    if archive.returncode:
-        pytest.skip(f"no clone of the repository: {archive.stderr.decode()}")
+    assert archive.returncode == 0, f"{archive.stderr.decode()}: a shallow clone has no earlier commits"
     with zipfile.ZipFile(io.BytesIO(archive.stdout)) as file:
         file.extractall(folder)
     return folder
 
 
-def _checkout() -> str:
+def _checkout() -> str | None:
     """Return the root of the clone that this file is in, also where it is in a folder below it."""
     done = subprocess.run(
         ["git", "rev-parse", "--show-toplevel"],
@@ -54,7 +57,7 @@ def _checkout() -> str:
         text=True,
         check=False,
     )
-    return done.stdout.strip() or "."
+    return done.stdout.strip() or None
 
 
 @pytest.fixture

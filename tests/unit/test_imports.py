@@ -45,7 +45,10 @@ def _module_name(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-FILES = {_module_name(file): file for file in sorted(FOLDER.rglob("*.py"))}
+#: But for the examples, which the wheel has there.
+FILES = {
+    _module_name(file): file for file in sorted(FOLDER.rglob("*.py")) if "example_dags" not in file.parts
+}
 
 
 class _Finder(ast.NodeVisitor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ REPORT = """<?xml version="1.0"?>
 def test_the_readme_has_the_table_of_the_results() -> None:
     readme = (ROOT / "README.md").read_text()
     assert with_table(readme, read()) == readme, "run make lines, or the line that is missing"
+
+
+def test_hosted_ci_has_each_line() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "lines.yml").read_text()
+    assert set(re.findall(r"- \{ line: ([^,]+),", workflow)) == read().keys()
 
 
 def test_the_oldest_line_comes_first() -> None:

@@ -2,15 +2,19 @@
 What users may name, in code and elsewhere, is what public_names.txt says: no less, and no more.
 
 After a change that is meant: ``python tests/unit/test_public_names.py`` writes the file anew, and the
-changelog tells of the difference.
+changelog tells of the difference. With ``--keep``, before a release, the names and the stored forms that
+there are become those that stay: kept_names.txt and kept_forms.txt.
 """
 
 from __future__ import annotations
 
 import enum
+import hashlib
 import importlib
 import inspect
 import json
+import re
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -25,13 +29,17 @@ from airflow_provider_snowball.triggers import metrics
 from airflow_provider_snowball.triggers.base import SnowballTrigger
 from airflow_provider_snowball.triggers.events import event_of, interim_event_of
 from airflow_provider_snowball.waiting.calls import ErrorKind, RequestError
+from airflow_provider_snowball.waiting.changes import News
 from airflow_provider_snowball.waiting.config import WaitConfig
-from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind, Wait
+from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind, Wait, drive
 from airflow_provider_snowball.waiting.time_in_state import Overdue
 
 PACKAGE = "airflow_provider_snowball"
 FILE = Path(__file__).with_name("public_names.txt")
+KEPT = Path(__file__).with_name("kept_names.txt")
 STORED = Path(__file__).with_name("stored")
+KEPT_FORMS = Path(__file__).with_name("kept_forms.txt")
+CHECKOUT = Path(__file__).parents[2]
 MODULES = (
     "exceptions",
     "hooks.snowball",
@@ -124,12 +132,35 @@ def _members(thing: Any) -> Iterator[str]:
 
 def memory_keys() -> Iterator[str]:
     """Return the keys of what a wait remembers; they are stored with triggers and tasks."""
-    state = json.loads((STORED / "task_state_v1.json").read_text())
-    state.pop("try_number")
-    config = WaitConfig.read({"cluster_id": "CID123e4567-e89b-12d3-a456-426655440000"})
-    for key in Wait(config, started_at=datetime.now(UTC), memory=state).memory():
-        name, space, _ = key.partition(" ")
-        yield f"memory.{name} JOB STATE" if space else f"memory.{name}"
+    asked = {"cluster_id": "CID123e4567-e89b-12d3-a456-426655440000", "tell_changes": True}
+    for memory in _memories(json.loads(file.read_text()) for file in STORED.iterdir()):
+        known = {key: value for key, value in memory.items() if isinstance(value, str)}
+        for key in Wait(WaitConfig.read(asked), started_at=datetime.now(UTC), memory=known).memory():
+            name, space, rest = key.partition(" ")
+            yield (
+                f"memory.{name} {' '.join(['JOB', 'STATE'][: len(rest.split())])}"
+                if space
+                else f"memory.{name}"
+            )
+
+
+def _memories(stored: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Return what waits remember, wherever it is in stored forms."""
+    for each in stored:
+        if isinstance(each, dict):
+            if "started_at" in each:
+                yield each
+            yield from _memories(each.values())
+
+
+def _news() -> News | None:
+    """Return what there is to tell of a device that has moved."""
+    asked = {"cluster_id": "CID123e4567-e89b-12d3-a456-426655440000", "tell_changes": True}
+    wait = Wait(WaitConfig.read(asked), started_at=datetime.now(UTC))
+    for state in ("New", "Pending"):
+        listing = [{"JobId": "J1", "JobState": state}]
+        step = drive(wait.judge(listing, lambda: datetime.now(UTC)), lambda _: {})
+    return step.news
 
 
 def event_keys() -> Iterator[str]:
@@ -138,7 +169,8 @@ def event_keys() -> Iterator[str]:
     events = [
         event_of(Done([]), region="us-east-1", local_url="http://127.0.0.1:5000/_snowball/jobs"),
         *(event_of(Fail(kind, "")) for kind in FailKind),
-        interim_event_of(Again(1.0, overdue=overdue), memory={}),
+        event_of(Fail(FailKind.TIMEOUT, "", overdue=overdue), try_number="1"),
+        interim_event_of(Again(1.0, overdue=overdue, news=_news()), memory={}),
     ]
     for event in events:
         for key, value in event.items():
@@ -147,6 +179,10 @@ def event_keys() -> Iterator[str]:
                 yield f"event.{key}.{value}"
         for each in event.get("overdue", ()):
             yield from (f"event.overdue.{key}" for key in each)
+        if news := event.get("news"):
+            yield from (f"event.news.{key}" for key in news)
+            yield from (f"event.news.changes.{key}" for key in news["changes"][0])
+            yield from (f"event.news.devices.{key}" for key in news["devices"][0])
 
 
 class _Stats:
@@ -186,6 +222,11 @@ def option_names() -> Iterator[str]:
         yield from (f"[{section}] {option}" for option in content["options"])
 
 
+def message_codes() -> Iterator[str]:
+    """Return the codes of messages; test_messages.py holds the page to what the package says."""
+    yield from re.findall(r"^\| (SNB\d{3}) ", (CHECKOUT / "docs" / "messages.md").read_text(), re.MULTILINE)
+
+
 SECTIONS = {
     "Modules, and in them classes with their parameters and members, functions with their parameters": (
         lambda: names_of(MODULES)
@@ -195,14 +236,15 @@ SECTIONS = {
     "Keys of trigger events, and the values of some": event_keys,
     "Metrics, through Airflow's own": metric_names,
     "Options of Airflow's configuration": option_names,
+    "Codes of messages": message_codes,
 }
 EMULATORS = list(SECTIONS)[1]
 
 
-def read() -> dict[str, list[str]]:
-    """Return the names in the file by the comment above them."""
+def read(file: Path = FILE) -> dict[str, list[str]]:
+    """Return the names in a file by the comment above them."""
     found: dict[str, list[str]] = {}
-    for line in FILE.read_text().splitlines():
+    for line in file.read_text().splitlines() if file.exists() else ():
         if line.startswith("# "):
             names = found.setdefault(line.removeprefix("# "), [])
         elif line:
@@ -230,6 +272,50 @@ class TestSection:
         }
 
 
+class TestWhatWasReleased:
+    """What there was in a release stays: whoever takes it away has to deprecate it first."""
+
+    @pytest.mark.parametrize("section", read(KEPT))
+    def test_names_stay(self, section: str) -> None:
+        assert set(read(KEPT)[section]) - set(read()[section]) == set()
+
+    def test_stored_forms_stay_as_they_were(self) -> None:
+        there = forms()
+        assert {name: there.get(name) for name in kept_forms()} == kept_forms()
+
+    @pytest.mark.parametrize("section", SECTIONS)
+    def test_what_is_new_is_in_the_changelog(self, section: str) -> None:
+        _, _, rest = (CHECKOUT / "CHANGELOG.md").read_text().partition("## Unreleased")
+        unreleased, _, _ = rest.partition("\n## ")
+        new = set(read()[section]) - set(read(KEPT).get(section, ()))
+        words = set(re.findall(r"\w+", unreleased))
+        assert [
+            each for each in sorted(new) if re.findall(r"\w+", each.partition(" JOB")[0])[-1] not in words
+        ] == []
+
+
+def forms() -> dict[str, str]:
+    """Return the digests of the stored forms by the names of their files."""
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(STORED.iterdir())}
+
+
+def kept_forms() -> dict[str, str]:
+    """Return the same of those that were released."""
+    lines = KEPT_FORMS.read_text().splitlines() if KEPT_FORMS.exists() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _keep() -> None:
+    gone = kept_forms().items() - forms().items()
+    gone_names = {name for names in read(KEPT).values() for name in names} - set(
+        FILE.read_text().splitlines()
+    )
+    if gone or gone_names:
+        sys.exit(f"what was released is gone, or is another: {sorted(gone_names)}, {sorted(gone)}")
+    KEPT.write_text(FILE.read_text())
+    KEPT_FORMS.write_text("".join(f"{digest}  {name}\n" for name, digest in forms().items()))
+
+
 def _write() -> None:
     FILE.write_text(
         "\n".join(
@@ -240,3 +326,5 @@ def _write() -> None:
 
 if __name__ == "__main__":
     _write()
+    if sys.argv[1:] == ["--keep"]:
+        _keep()
