@@ -24,8 +24,8 @@ from tests.system.fire.watching import ENDED, MARKS, until, until_all_have_ended
 
 pytestmark = MARKS
 
-#: The commit of the newest release; before the first, the one that fixed the stored forms.
-RELEASED = "9700561b3a2b579d7a664db05a62dc3ca6296a96"
+#: The commit of the newest release.
+RELEASED = "6eca7b95c975b18a14512ee3631c664f0183f2bf"
 PACKAGE = "airflow_provider_snowball"
 
 
