@@ -22,6 +22,10 @@ class TestBounded:
             ("ab" * 1500, "ab" * 1000 + "… (3000 characters)"),
             # Of the line, not of the text.
             ("a \n" * 1000 + "b", "a " * 1000 + "… (2001 characters)"),
+            # The code of a message of ours, wherever the words end.
+            ("x" * 2000 + " [SNB101]", "x" * 2000 + " [SNB101]"),
+            ("x" * 2001 + " [SNB101]", "x" * 2000 + "… (2001 characters) [SNB101]"),
+            ("x" * 2001 + " [SNB101].", "x" * 2000 + "… (2011 characters)"),
         ],
     )
     def test_text(self, text: str, line: str) -> None:
@@ -33,6 +37,7 @@ class TestRedacted:
         ("text", "shown"),
         [
             ("nothing to hide", "nothing to hide"),
+            ("it is no JSON: Authorization: AWS4 [SNB301]", "it is no JSON: Authorization: *** [SNB301]"),
             ("me@example.com", "me@example.com"),
             ("at https://example.com/a?b=c", "at https://example.com/a?b=c"),
             ("at https://me:pw@example.com/a", "at https://***@example.com/a"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_snowball.lifecycle import Job
+from airflow_provider_snowball.waiting.calls import ErrorKind, RequestError
 from airflow_provider_snowball.waiting.config import WaitConfig
 from airflow_provider_snowball.waiting.machine import Again, Fail, FailKind, Step, Wait, drive
 from airflow_provider_snowball.waiting.time_in_state import Overdue, TimeInState
@@ -189,6 +190,22 @@ class TestInAWait:
         assert step.kind is FailKind.UNREACHABLE
         assert [str(each) for each in step.overdue] == ["J1 in InTransitToCustomer for 11 days (at most 10)"]
         assert self.told(wait) == [(logging.WARNING, self.TEXT)]
+
+    @pytest.mark.parametrize("on_overdue", ["warn", "notify"])
+    @pytest.mark.parametrize("kind", [ErrorKind.TRANSIENT, ErrorKind.NOT_FOUND])
+    def test_who_could_not_be_told_before_is_told_where_an_error_ends_the_wait(
+        self, kind: ErrorKind, on_overdue: str
+    ) -> None:
+        wait = self.wait(on_overdue=on_overdue, timeout=12 * DAY)
+        for day in (0, 11):
+            self.poll(wait, "InTransitToCustomer", day)
+        assert len(self.told(wait)) == 1
+        step = drive(wait.judge(RequestError(kind, "its words"), lambda: START + 12 * DAY), lambda _: {})
+        assert isinstance(step, Fail)
+        left = ["J1 in InTransitToCustomer for 11 days (at most 10)"] if on_overdue == "notify" else []
+        assert [str(each) for each in step.overdue] == left
+        # It is as it was seen last: nothing new was found.
+        assert self.told(wait) == []
 
     def test_it_fails(self) -> None:
         wait = self.wait(on_overdue="fail")
