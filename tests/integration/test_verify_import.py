@@ -230,7 +230,7 @@ class TestLogsAlone:
 
     def test_where_there_is_nothing_nothing_is_verified(self, place: Place) -> None:
         summary = place.verify(place.imported(OBJECTS), prefixes=["nowhere/"])
-        assert summary["raised"].endswith("were not compared): nothing was compared")
+        assert summary["raised"].endswith("were not compared): nothing was compared [SNB504]")
 
     def test_prefixes_are_found_in_any_case(self, place: Place) -> None:
         """Which of two is meant nobody knows, wherever a prefix begins."""
@@ -405,7 +405,7 @@ class TestReport:
             summary = place.verify(job_id, report=report)
             assert differences(summary) == {"extra": 30}
             assert (len(summary["first"]), summary["report"]) == (20, report)
-            assert summary["raised"].endswith(f"; all of them in {report}")
+            assert summary["raised"].endswith(f"; all of them in {report} [SNB504]")
         stored = place.s3.get_object(Bucket="reports", Key="a/report.csv")["Body"].read()
         assert stored == (tmp_path / "report.csv").read_bytes()
         rows = list(csv.DictReader(io.StringIO(stored.decode(), newline="")))
