@@ -60,7 +60,7 @@ CASES = {
         {"region_name": REGION, "role_arn": ROLE},
     ),
     "missing-action": Case(
-        "allow the IAM action snowball:ListClusters, which this test alone asks for",
+        "allow the IAM action snowball:ListClusters [SNB304], which this test alone asks for",
         {"region_name": REGION},
         at="denying",
     ),
