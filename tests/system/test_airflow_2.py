@@ -156,4 +156,6 @@ def test_waits_end_in_every_mode(airflow: Airflow2) -> None:
     logs = "\n".join(log.read_text() for log in (airflow.home / "logs").rglob("*.log"))
     assert "1 of 1 jobs at or past WithCustomer" in logs
     began = (airflow.home / "triggerer.log").read_text()
-    assert all(f"trigger waits/{RUN}/{task_id}/-1/" in began for task_id in ("deferred", "from_trigger"))
+    assert all(
+        f"trigger waits/{RUN}/{task_id}/-1/1 (ID " in began for task_id in ("deferred", "from_trigger")
+    )
