@@ -113,7 +113,6 @@ def test_demo_shows_the_main_job() -> None:
     assert done.stdout.count("JID") == 5
 
 
-@pytest.mark.on_demand
 def test_wait_outlives_a_killed_triggerer(airflow: AirflowProcesses, snowball: SnowballServer) -> None:
     _, cluster_id = order_cluster(snowball.endpoint_url)
     run_id = airflow.api.trigger(DAG_ID, {"cluster_id": cluster_id, "min_jobs": 5})

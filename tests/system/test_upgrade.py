@@ -118,7 +118,6 @@ def test_waits_outlive_an_upgrade_and_a_downgrade(
     assert not verdicts.bad(), str(verdicts)
 
 
-@pytest.mark.on_demand
 def test_without_its_tables_named_airflow_db_clean_erases_a_wait(deployment: Deployment, waits: Cast) -> None:
     """Which is why the page says so: of a run, Airflow looks at its age alone."""
     [dag_id, *_] = waits.dags
