@@ -15,7 +15,7 @@ from airflow_provider_snowball.exceptions import (
     SnowballError,
     SnowballPermanentError,
 )
-from airflow_provider_snowball.hooks.redaction import bounded, redacted, without_secrets
+from airflow_provider_snowball.hooks.redaction import bounded, code_apart, redacted, without_secrets
 from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.waiting.calls import ErrorKind, RequestError
 
@@ -103,7 +103,6 @@ _ACTIONS_OF_S3 = {
     "CreateMultipartUpload": "s3:PutObject",
 }
 _LONGEST_CODE = 100
-_MESSAGE_CODE = re.compile(r"\[SNB\d{3}\]")
 _AWS_ENDPOINT = re.compile(r"https://(?:snowball|snowball-fips|sts)\.(?P<region>[a-z]+(?:-[a-z0-9]+)+)\.\S+")
 
 
@@ -119,7 +118,7 @@ def classify(error: Exception, where: str = "") -> RequestError:
     code = type(error).__name__
     if isinstance(error, bc.ClientError):
         code = _code_of(error) or code
-    words = bounded(redacted(_words_of(error)))
+    words, own_code = code_apart(bounded(redacted(_words_of(error))))
     if advice := _advice_on(error):
         words = f"{words.rstrip('.')}; {advice}"
     kind = _kind_of(error)
@@ -127,8 +126,10 @@ def classify(error: Exception, where: str = "") -> RequestError:
     is_named = isinstance(error, SnowballConnectionError)
     if where and kind in (ErrorKind.NOT_FOUND, ErrorKind.DENIED) and not is_named:
         words = f"{words} ({where})"
-    if not _MESSAGE_CODE.search(words) and (message_code := _message_code(error, kind)):
-        words = f"{words} [{message_code}]"
+    if own_code:
+        words += own_code
+    elif message_code := _message_code(error, kind):
+        words += f" [{message_code}]"
     found = RequestError(kind, words, code=code, throttled=code in _THROTTLING)
     found.__cause__ = without_secrets(error)
     return found

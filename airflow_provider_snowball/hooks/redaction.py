@@ -13,7 +13,7 @@ import botocore.exceptions as bc
 
 from airflow_provider_snowball.exceptions import SnowballError
 
-__all__ = ["bounded", "redact", "redacted", "without_secrets"]
+__all__ = ["bounded", "code_apart", "redact", "redacted", "without_secrets"]
 
 #: How long a text about an error may be.
 _LONGEST = 2000
@@ -31,19 +31,21 @@ _CODE = re.compile(r" \[SNB\d{3}\]$")
 
 def bounded(text: str) -> str:
     """Return a text in a single line, its beginning if it is too long."""
-    line, code = _code_apart(" ".join(text.split()))
-    return f"{line if len(line) <= _LONGEST else f'{line[:_LONGEST]}… ({len(line)} characters)'}{code}"
+    line, code = code_apart(" ".join(text.split()))
+    if len(line) > _LONGEST:
+        line = f"{line[:_LONGEST]}… ({len(line)} characters)"
+    return f"{line}{code}"
 
 
 def redacted(text: str) -> str:
     """Return a text without the secrets that exceptions show."""
-    text, code = _code_apart(text)
+    text, code = code_apart(text)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return f"{text}{code}"
 
 
-def _code_apart(text: str) -> tuple[str, str]:
+def code_apart(text: str) -> tuple[str, str]:
     """Return a text without the code that a message of ours may have at its end, and the code."""
     found = _CODE.search(text)
     return (text[: found.start()], found[0]) if found else (text, "")

@@ -297,23 +297,24 @@ class Wait:
             progress = self.config.judge(jobs, parts)
         now = clock()
         yield from self._report(progress, now)
-        step = self._hopeless(hopeless, now) if hopeless else self._verdict(progress, jobs, parts, now)
+        step = self._hopeless(hopeless) if hopeless else self._verdict(progress, jobs, parts, now)
+        if isinstance(step, Fail):
+            # There is no later poll to tell of it.
+            step = replace(step, overdue=self._find_overdue(now))
         return self._with_news(step, progress, now)
 
     def _verdict(self, progress: Progress, jobs: Sequence[_Entry], parts: Parts, now: datetime) -> Step:
         if progress.done:
             return Done(self._result(jobs, parts))
         if progress.failed:
-            text = progress.describe_failure(self.config.jobs)
-            return Fail(FailKind.UNREACHABLE, text, overdue=self._find_overdue(now))
+            return Fail(FailKind.UNREACHABLE, progress.describe_failure(self.config.jobs))
         if now >= self.deadline:
-            return replace(self._timed_out(progress.describe_late()), overdue=self._find_overdue(now))
+            return self._timed_out(progress.describe_late())
         return self._go_on(now)
 
-    def _hopeless(self, found: Hopeless, now: datetime) -> Fail:
+    def _hopeless(self, found: Hopeless) -> Fail:
         of_cluster = self.config.cluster_id is not None
-        kind = FailKind.CLUSTER_ENDED if of_cluster else FailKind.PERMANENT
-        return Fail(kind, found.text, found.error, overdue=self._find_overdue(now))
+        return Fail(FailKind.CLUSTER_ENDED if of_cluster else FailKind.PERMANENT, found.text, found.error)
 
     def _with_news(self, step: Step, progress: Progress, now: datetime) -> Step:
         """Return a step with what there is to tell, where that was asked for."""
