@@ -10,6 +10,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from botocore.exceptions import ClientError
 
 from airflow_provider_snowball.exceptions import SnowballConnectionError
@@ -181,6 +182,26 @@ class TestOtherCalls:
         described = {"JobMetadata": {"JobId": job_id(1)}, "SubJobMetadata": [{"JobId": job_id(2)}]}
         with Pages((200, described)) as server:
             assert hook_of(server).describe_job(job_id(1)) == described
+
+
+def test_aws_is_told_who_asks_as_by_the_base_class(hook_of: Callable[..., SnowballHook]) -> None:
+    agents: list[str] = []
+
+    def note(request: Any, **_: Any) -> None:
+        agents.append(request.headers["User-Agent"].decode())
+
+    class Asking:
+        def execute(self) -> str | None:
+            hook = hook_of(snowball)
+            hook.conn.meta.events.register("before-send.snowball", note)
+            hook.list_cluster_jobs(CLUSTER)
+            return AwsGenericHook._find_operator_class_name("execute")
+
+    with Pages(page()) as snowball:
+        assert Asking().execute() == "Asking"
+        assert SnowballHook._find_operator_class_name("nobody") is None
+    assert len(agents) == 1
+    assert "Caller/Asking " in agents[0]
 
 
 class TestRetries:
