@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -80,6 +81,9 @@ class AirflowProcesses:
             )
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}{path}"
+        plugins = home / "plugins"
+        plugins.mkdir(exist_ok=True)
+        shutil.copy(Path(__file__).with_name("preload.py"), plugins)
         self.password = secrets.token_urlsafe(12)
         passwords = home / "passwords.json"
         passwords.write_text(json.dumps({USER: self.password}))
