@@ -103,13 +103,12 @@ $(FIRE_VENV)/.installed: pyproject.toml
 	touch $@
 
 # Fires of other seeds, each with a row of tests/system/fire/RESULTS.md: five as in the tests, one with waits that tell of
-# changes, one at a few hundred waits, and one at Celery's workers; and one at watchers. Over an hour; needs Debian's
+# changes, one at a few hundred waits, and one at Celery's workers. Over an hour; needs Debian's
 # postgresql and redis-server.
 fire: $(FIRE_VENV)/.installed
 	for more in "" "" "" "" "" "--fire-more" "--fire-times 4" "--fire-times 4 --fire-celery"; do \
 		$(FIRE_VENV)/bin/python -m pytest tests/system/test_fire.py -s --fire-results tests/system/fire/RESULTS.md $$more || exit; \
 	done
-	$(FIRE_VENV)/bin/python -m pytest tests/system/test_watching.py -k under_fire -s
 
 deployment: $(VENV)/.installed
 	$(BIN)/python -m tests.system.fire.deployment

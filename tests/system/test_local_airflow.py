@@ -23,7 +23,7 @@ from tests.system.airflow_api import AirflowApi
 from tests.system.airflow_processes import COMPONENTS, processes_of, strange_listeners
 from tests.system.demo import DAG_ID, WAIT
 from tests.system.local_airflow import begins_dags
-from tests.system.test_real_processes import until
+from tests.system.patience import until
 
 pytestmark = [
     pytest.mark.system,

@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.system.airflow_processes import AirflowProcesses, processes_of, strange_listeners
 from tests.system.demo import DAG_ID, EXAMPLES, TRIGGER, WAIT, connect, order_cluster
+from tests.system.patience import until
 
 pytestmark = [
     pytest.mark.system,
@@ -87,13 +87,6 @@ def airflow(
         connect(processes, snowball.endpoint_url)
         yield processes
     assert processes_of(home) == []
-
-
-def until(condition: Callable[[], bool], what: str, within: float = 300.0) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(0.5)
 
 
 def test_demo_shows_the_main_job() -> None:

@@ -11,8 +11,8 @@ from tests.system.fire.snowball import cluster_id, job_id
 __all__ = ["CONN_ID", "Cast", "Wait", "cast", "cast_of"]
 
 CONN_ID = "fire"
-#: Seconds, and for each further hundred of waits: with fewer, one might be over before all have begun.
-_TIMEOUT = 420.0
+#: Seconds, and for each further hundred of waits: so many that most end while all is down.
+_TIMEOUT = 330.0
 _MORE_TIMEOUT = 240.0
 _SECOND = 1 / 86400
 #: Seconds in a state that make a job overdue.
@@ -57,6 +57,8 @@ KINDS: Mapping[str, Mapping[str, int]] = {
 }
 
 
+#: How many clusters are watched by assets besides.
+WATCHED = 12
 #: And of those that tell of changes, where those are asked for.
 TELLING: Mapping[str, Mapping[str, int]] = {
     "deferred": {"changes": 6},
@@ -154,7 +156,10 @@ def cast(times: int = 1, *, telling: bool = False) -> Cast:
         }
         for way, kinds in KINDS.items()
     }
-    return cast_of(counts, _TIMEOUT + (times - 1) * _MORE_TIMEOUT)
+    found = cast_of(counts, _TIMEOUT + (times - 1) * _MORE_TIMEOUT)
+    first = len(found.waits) + 1
+    found.watched = tuple(cluster_id(number) for number in range(first, first + WATCHED * times))
+    return found
 
 
 def cast_of(counts: Mapping[str, Mapping[str, int]], timeout: float = _TIMEOUT) -> Cast:

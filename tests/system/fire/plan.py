@@ -5,25 +5,41 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable, Container, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.system.fire.cast import CONN_ID, Cast, Wait
 from tests.system.fire.deployment import Deployment, connect
+from tests.system.patience import until
 
-__all__ = ["Fire"]
+__all__ = ["ENDED", "Fire", "clean"]
+
+ENDED = ("success", "failed", "skipped")
+_WAITING = ("deferred", "up_for_reschedule")
 
 #: How long a fault of Snowball's, a frozen process and the like lasts.
 _A_WHILE = (6.0, 14.0)
 _GAP = (1.0, 6.0)
 _HEALTHY_WITHIN = 300.0
+#: What is cleared is begun by a worker, beside others.
+_BEGUN_ANEW_WITHIN = 180.0
 #: Airflow takes half a minute without a heartbeat for unwell; and then so long, for what starts slowly.
 _PROBED_AFTER = 30.0
+
+
+def clean(deployment: Deployment, seconds: float, *arguments: str) -> None:
+    """Have Airflow erase what is older than so many seconds."""
+    before = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds")
+    deployment.airflow.run(
+        *("db", "clean", "--clean-before-timestamp", before, "--skip-archive", "--yes"), *arguments
+    )
 
 
 @dataclass
@@ -35,12 +51,14 @@ class Fire:
     :param down: when a part of the deployment was away, from and until, in Unix time.
     :param by_hand: what a user did to tasks: their names, and the states that they have to have since.
     :param deleted: the names of the waits whose run was deleted, and when, in Unix time.
+    :param earlier: of an earlier package; the waits begin with it, and the last ones end with it.
     """
 
     deployment: Deployment
     cast: Cast
     runs: dict[str, str]
     seed: int
+    earlier: Path | None = None
     down: list[tuple[float, float]] = field(default_factory=list)
     by_hand: dict[str, str | None] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
@@ -50,21 +68,13 @@ class Fire:
         self._random = random.Random(self.seed)
         self._began = time.monotonic()
 
-    def rage(self, only: Container[str] | None = None) -> None:
-        """
-        Do everything once, in an order left to chance, with the devices' moves among it.
-
-        :param only: the names of what is done; None for all.
-        """
+    def rage(self) -> None:
+        """Do everything once, in an order left to chance, with the devices' moves among it."""
         airflow = self.deployment.airflow
         attacks: list[tuple[str, Callable[[], None]]] = [
             *((f"kill -9 {name}", partial(self._kill, name)) for name in airflow.components),
             *((f"restart {name}", partial(self._restart, name)) for name in airflow.components),
             *((f"freeze {name}", partial(self._freeze, name)) for name in ("triggerer", "scheduler")),
-            *(
-                (f"Snowball: {kind}", partial(self._fault, kind))
-                for kind in ("hang", "reset", "throttle", "500", "torn")
-            ),
             ("PostgreSQL restarts fast", partial(self._postgres, signal.SIGINT)),
             ("PostgreSQL restarts at once", partial(self._postgres, signal.SIGQUIT)),
             ("the connection is edited", self._edit_connection),
@@ -72,54 +82,53 @@ class Fire:
             ("DAGs are paused for a while", self._pause),
             ("tasks are cleared and marked", self._by_hand),
             ("a run is marked and deleted", self._delete_run),
+            ("airflow db clean, with the tables that docs/operating_waits.md names", self._clean),
         ]
+        if self.earlier is not None:
+            attacks.append(("upgrade", self._upgrade))
         if self.deployment.redis is not None:
             attacks.append(("Redis is away", self._redis))
         moves = [
-            (f"{wait.name} moves to {wait.moves}", partial(self._move, wait))
-            for wait in self.cast.waits.values()
-            if wait.moves and not wait.told
+            (wait.cluster, wait.moves) for wait in self.cast.waits.values() if wait.moves and not wait.told
         ]
-        moves += [
-            (f"watched {cluster} moves", partial(self.deployment.snowball.move, {cluster: "WithCustomer"}))
-            for cluster in self.cast.watched
-        ]
-        if only is not None:
-            attacks = [(name, attack) for name, attack in attacks if name in only]
+        moves += [(cluster, "WithCustomer") for cluster in self.cast.watched]
         self._random.shuffle(attacks)
+        # What is done by hand sees to it that those that begin anew have had an answer before anything else.
+        accompanied = [number for number, (_, attack) in enumerate(attacks) if attack != self._by_hand]
+        kinds = ("hang", "reset", "throttle", "500", "torn")
+        faults = dict(zip(self._random.sample(accompanied, len(kinds)), kinds, strict=True))
         self._random.shuffle(moves)
         self.say("clusters are answered with errors")
         self.deployment.snowball.fail([each.cluster for each in self.cast.waits.values() if each.fails])
         for number, (name, attack) in enumerate(attacks):
-            due = moves[number :: len(attacks)]
+            due = dict(moves[number :: len(attacks)])
             # Some just before, so that waits end while it happens.
-            for _, move in due:
-                move()
+            self.deployment.snowball.move(due)
             self.say(f"{name}; {len(due)} clusters move")
-            attack()
-            self.until_healthy()
+            with self._fault(faults[number]) if number in faults else nullcontext():
+                attack()
+                self.until_healthy()
             time.sleep(self._random.uniform(*_GAP))
 
     def move_the_late(self) -> None:
         """Have the jobs arrive of which somebody was to be told."""
-        self.move(wait for wait in self.cast.waits.values() if wait.told)
+        waits = self.cast.waits.values()
+        late = {wait.cluster: wait.moves for wait in waits if wait.told and wait.moves}
         self.deployment.snowball.move(
-            {wait.cluster: wait.then for wait in self.cast.waits.values() if wait.then is not None}
+            late | {wait.cluster: wait.then for wait in waits if wait.then is not None}
         )
 
-    def move(self, waits: Iterable[Wait]) -> None:
-        """Have the jobs of waits move on."""
-        for wait in waits:
-            self._move(wait)
-
     def all_down(self, until: float) -> None:
-        """Kill all that could tell of a deadline, until a time."""
+        """Kill all that could tell of a deadline, until a time; what comes back has the earlier package."""
         self.say("all is down past the deadlines")
         names = [name for name in self.deployment.airflow.components if name != "api-server"]
         began = time.time()
         for name in names:
             self.deployment.airflow.kill(name)
         time.sleep(max(until - time.time(), 0.0))
+        if self.earlier is not None:
+            self.say("downgrade")
+            self.deployment.airflow.configure({"PYTHONPATH": str(self.earlier)})
         for name in names:
             self.deployment.airflow.start(name)
         self.until_healthy()
@@ -152,7 +161,10 @@ class Fire:
 
     def states(self) -> dict[str, str]:
         """Return the state of each wait."""
-        return {each["task_id"]: each["state"] for each in self.deployment.airflow.instances(self.runs)}
+        return {name: each["state"] for name, each in self._instances().items()}
+
+    def _instances(self) -> dict[str, dict[str, Any]]:
+        return {each["task_id"]: each for each in self.deployment.airflow.instances(self.runs)}
 
     def seconds(self) -> float:
         """Return how long it has been going on."""
@@ -186,10 +198,14 @@ class Fire:
         self.deployment.airflow.thaw(name)
         self._away(began)
 
-    def _fault(self, kind: str) -> None:
-        began = time.time()
+    @contextmanager
+    def _fault(self, kind: str) -> Iterator[None]:
+        """Have Snowball fail, for a while at the least."""
+        began, seconds = time.time(), self._random.uniform(*_A_WHILE)
+        self.say(f"meanwhile, Snowball: {kind}")
         self.deployment.snowball.fault(kind)
-        time.sleep(self._random.uniform(*_A_WHILE))
+        yield
+        time.sleep(max(began + seconds - time.time(), 0.0))
         self.deployment.snowball.fault(None)
         self._away(began)
 
@@ -223,6 +239,26 @@ class Fire:
             api.delete(f"/connections/{CONN_ID}")
         self._api(partial(connect, self.deployment, key))
 
+    def _upgrade(self) -> None:
+        """Upgrade part of the deployment, as it rolls; whatever begins anew from now on follows."""
+        self.deployment.airflow.configure({"PYTHONPATH": None})
+        for name in ("dag-processor", "triggerer"):
+            self._restart(name)
+        self.until_parsed_with(earlier=False)
+
+    def until_parsed_with(self, *, earlier: bool) -> None:
+        """Wait until the DAGs are those of the earlier package, or of this one."""
+
+        def parsed() -> bool:
+            at = Path((self.deployment.airflow.home / "parsed_with").read_text()).parent.parent
+            return (at == self.earlier) == earlier
+
+        until(parsed, f"the DAGs are those of the {'earlier' if earlier else 'new'} package", within=180)
+
+    def _clean(self) -> None:
+        """Erase what is older than a moment, but for who sends heartbeats; most waits are older."""
+        clean(self.deployment, 60, "--tables", "log,job")
+
     def _pause(self) -> None:
         api = self.deployment.airflow.api
         for paused in (True, False):
@@ -231,33 +267,55 @@ class Fire:
             time.sleep(self._random.uniform(*_A_WHILE) if paused else 0.0)
 
     def _by_hand(self) -> None:
-        """Clear two waits that go on, and mark two."""
-        api = self.deployment.airflow.api
-        states = self.states()
+        """Clear two waits that go on, and mark two; those that are cleared have begun anew after it."""
+        before = self._instances()
         going = [
             wait
             for wait in self.cast.waits.values()
-            if states.get(wait.name) in ("deferred", "up_for_reschedule")
+            if wait.name in before
+            and before[wait.name]["state"] in _WAITING
             and "_reach_" in wait.name
             and wait.state != "deleted"
         ]
         chosen = self._random.sample(going, min(4, len(going)))
         for wait, state in zip(chosen, ("cleared", "cleared", "success", "failed"), strict=False):
-            dag_id = next(dag_id for dag_id, tasks in self.cast.dags.items() if wait.name in tasks)
-            path = f"/dags/{dag_id}/dagRuns/{self.runs[dag_id]}/taskInstances/{wait.name}"
             self.say(f"{wait.name} is {state} by hand")
             if state == "cleared":
-                self.cleared.add(wait.name)
-                body: dict[str, Any] = {
-                    "dry_run": False,
-                    "task_ids": [wait.name],
-                    "dag_run_id": self.runs[dag_id],
-                    "only_failed": False,
-                }
-                self._api(partial(api.post, f"/dags/{dag_id}/clearTaskInstances", body))
+                self._clear(wait)
             else:
-                self.by_hand[wait.name] = state
-                self._api(partial(api.patch, path, {"new_state": state}))
+                self._mark(wait, state)
+        cleared = [wait.name for wait in chosen if wait.name in self.cleared]
+
+        def begun_anew() -> bool:
+            now = self._instances()
+            return all(
+                now[name]["try_number"] > before[name]["try_number"]
+                and now[name]["state"] in (*_WAITING, *ENDED)
+                for name in cleared
+            )
+
+        # One that begins where its connection is gone just then fails, and rightly.
+        until(begun_anew, f"{cleared} begin anew", within=_BEGUN_ANEW_WITHIN)
+
+    def _clear(self, wait: Wait) -> None:
+        dag_id = self._dag_of(wait)
+        body: dict[str, Any] = {
+            "dry_run": False,
+            "task_ids": [wait.name],
+            "dag_run_id": self.runs[dag_id],
+            "only_failed": False,
+        }
+        self.cleared.add(wait.name)
+        self._api(partial(self.deployment.airflow.api.post, f"/dags/{dag_id}/clearTaskInstances", body))
+
+    def _mark(self, wait: Wait, state: str) -> None:
+        dag_id = self._dag_of(wait)
+        path = f"/dags/{dag_id}/dagRuns/{self.runs[dag_id]}/taskInstances/{wait.name}"
+        self.by_hand[wait.name] = state
+        self._api(partial(self.deployment.airflow.api.patch, path, {"new_state": state}))
+
+    def _dag_of(self, wait: Wait) -> str:
+        return next(dag_id for dag_id, tasks in self.cast.dags.items() if wait.name in tasks)
 
     def _delete_run(self) -> None:
         for dag_id, tasks in self.cast.dags.items():
@@ -267,10 +325,6 @@ class Fire:
                 self._api(partial(api.patch, path, {"state": "failed"}))
                 self._api(partial(api.delete, path))
                 self.deleted |= dict.fromkeys(tasks, time.time())
-
-    def _move(self, wait: Wait) -> None:
-        assert wait.moves is not None
-        self.deployment.snowball.move({wait.cluster: wait.moves})
 
     def _api(self, call: Callable[[], Any]) -> None:
         """Call the API as a user does, who tries again where it has just been restarted."""

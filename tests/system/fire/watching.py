@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,12 @@ from airflow import __version__ as airflow_version
 from packaging.version import Version
 
 from tests.system.fire.judge import first_moves_are_told
-from tests.system.fire.plan import Fire
+from tests.system.fire.plan import ENDED, Fire
+from tests.system.patience import until
 from tests.system.postgres import programs
 
 __all__ = [
-    "ENDED",
     "MARKS",
-    "until",
     "until_all_have_ended",
     "until_all_have_polled",
     "until_told_of_moves",
@@ -32,7 +30,7 @@ MARKS = [
         programs() is None, reason="PostgreSQL is not installed (Debian's package postgresql)"
     ),
 ]
-ENDED = ("success", "failed", "skipped")
+_ALL_POLL_WITHIN = 900.0
 #: Seconds in which no task's state changes.
 _STUCK_AFTER = 300.0
 #: A rescheduled wait polls twice, by runs of a worker, where a notifier fails once.
@@ -40,8 +38,9 @@ _TOLD_WITHIN = 240.0
 
 
 def until_all_have_polled(fire: Fire) -> None:
-    """Wait until each wait has looked once."""
+    """Wait until each wait has looked once, and each watcher."""
     clusters = {wait.cluster for wait in fire.cast.waits.values() if "cluster_id" in wait.arguments}
+    clusters |= set(fire.cast.watched)
     jobs = {wait.name for wait in fire.cast.waits.values() if "job_ids" in wait.arguments}
 
     def all_have() -> bool:
@@ -50,7 +49,7 @@ def until_all_have_polled(fire: Fire) -> None:
             states[name] in ("deferred", "up_for_reschedule") for name in jobs
         )
 
-    until(all_have, "all waits have polled", within=fire.cast.timeout)
+    until(all_have, "all waits have polled", within=_ALL_POLL_WITHIN)
 
 
 def until_told_of_moves(fire: Fire, home: Path) -> None:
@@ -79,11 +78,3 @@ def until_all_have_ended(fire: Fire) -> None:
             print(f"nothing has moved for {patience:g} s: {going}")
             return
         time.sleep(1)
-
-
-def until(condition: Callable[[], bool], what: str, within: float) -> None:
-    """Wait until a condition holds; fail after so many seconds."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
-        time.sleep(0.5)
