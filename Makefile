@@ -72,8 +72,7 @@ dist: $(VENV)/.installed
 test-wheel: dist
 	rm -rf $(WHEEL_VENV)
 	$(PYTHON) -m venv $(WHEEL_VENV)
-	$(WHEEL_BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(WHEEL_BIN)/python -m pip install --quiet "$$(ls dist/*.whl)[emulator]" --group test
+	$(BIN)/uv pip install --quiet --python $(WHEEL_BIN)/python "$$(ls dist/*.whl)[emulator]" --group test
 	rm -rf build/sdist && mkdir -p build/sdist
 	tar --extract --file dist/*.tar.gz --directory build/sdist --strip-components 1
 	rm -r build/sdist/airflow_provider_snowball
@@ -131,8 +130,8 @@ pictures: $(VENV)/.installed
 # In an environment of its own: the tests need an older docutils.
 $(DOCS_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(DOCS_VENV)
-	$(DOCS_VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(DOCS_VENV)/bin/python -m pip install --quiet --editable . --group docs
+	$(DOCS_VENV)/bin/python -m pip install --quiet uv
+	$(DOCS_VENV)/bin/uv pip install --quiet --python $(DOCS_VENV)/bin/python --editable . --group docs
 	touch $@
 
 # A warning is an error. Asks no network, nor do the pages.
