@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -100,6 +99,9 @@ def connect(deployment: Deployment, key: str) -> None:
 
 def main() -> None:
     """Run a deployment until Ctrl-C."""
+    # SIGINT as well: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="snowball-deployment-"))
     print(f"Starting PostgreSQL and Airflow; the logs are in {home}", flush=True)
     try:
@@ -114,16 +116,12 @@ def main() -> None:
             print(f"Processes   {', '.join(f'{each} {airflow.pid_of(each)}' for each in airflow.components)}")
             print(f"Waits       {len(waits.waits)}, whose devices stay in PreparingShipment")
             print("Ctrl-C ends everything.", flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            signal.pause()
+    except KeyboardInterrupt:
+        print("Everything has ended.")
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print("Everything has ended.")
 
 
 if __name__ == "__main__":
-    # Not to be raised in the middle of something: it is waited for.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(0)
+    main()
