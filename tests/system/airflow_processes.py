@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psutil
 
@@ -224,10 +224,6 @@ class AirflowProcesses:
     def unhealthy(self) -> set[str]:
         """Return the kinds of component that had no heartbeat lately; the API server's is an answer."""
         return set(COMPONENTS) - AirflowApi.healthy(self.url)
-
-    def instances(self, runs: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Return the task instances of runs, which are given by their DAGs."""
-        return [each for dag_id, run_id in runs.items() for each in self.api.task_instances(dag_id, run_id)]
 
     def ended(self) -> list[str]:
         """Return the names of the components that ended by themselves, to be started again."""

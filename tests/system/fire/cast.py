@@ -22,8 +22,8 @@ _IN_ONE_DAG = 20
 BEGUN: Mapping[str, Mapping[str, Any]] = {
     "deferred": {"deferrable": True, "poke_interval": 5},
     "triggered": {"start_from_trigger": True, "poke_interval": 5},
-    # Each poll is a process of two seconds, which the machine has to have.
-    "rescheduled": {"mode": "reschedule", "poke_interval": 30},
+    # Each poll is a process of some seconds, which the machine has to have beside all else.
+    "rescheduled": {"mode": "reschedule", "poke_interval": 60},
     "poke": {"mode": "poke", "poke_interval": 5},
     # Their run is deleted.
     "gone": {"deferrable": True, "poke_interval": 5},

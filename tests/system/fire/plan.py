@@ -6,12 +6,12 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -42,6 +42,11 @@ def clean(deployment: Deployment, seconds: float, *arguments: str) -> None:
     )
 
 
+class _Instance(NamedTuple):
+    state: str | None
+    try_number: int
+
+
 @dataclass
 class Fire:
     """
@@ -50,6 +55,7 @@ class Fire:
     :param seed: everything that is left to chance follows from it.
     :param down: when a part of the deployment was away, from and until, in Unix time.
     :param by_hand: what a user did to tasks: their names, and the states that they have to have since.
+    :param cleared: the names of those that a user cleared, and which try that was.
     :param deleted: the names of the waits whose run was deleted, and when, in Unix time.
     :param earlier: of an earlier package; the waits begin with it, and the last ones end with it.
     """
@@ -61,7 +67,7 @@ class Fire:
     earlier: Path | None = None
     down: list[tuple[float, float]] = field(default_factory=list)
     by_hand: dict[str, str | None] = field(default_factory=dict)
-    cleared: set[str] = field(default_factory=set)
+    cleared: dict[str, int] = field(default_factory=dict)
     deleted: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,10 +99,8 @@ class Fire:
         ]
         moves += [(cluster, "WithCustomer") for cluster in self.cast.watched]
         self._random.shuffle(attacks)
-        # What is done by hand sees to it that those that begin anew have had an answer before anything else.
-        accompanied = [number for number, (_, attack) in enumerate(attacks) if attack != self._by_hand]
         kinds = ("hang", "reset", "throttle", "500", "torn")
-        faults = dict(zip(self._random.sample(accompanied, len(kinds)), kinds, strict=True))
+        faults = dict(zip(self._random.sample(range(len(attacks)), len(kinds)), kinds, strict=True))
         self._random.shuffle(moves)
         self.say("clusters are answered with errors")
         self.deployment.snowball.fail([each.cluster for each in self.cast.waits.values() if each.fails])
@@ -159,12 +163,16 @@ class Fire:
             time.sleep(0.5)
         self.down.append((began, time.time()))
 
-    def states(self) -> dict[str, str]:
+    def states(self) -> dict[str, str | None]:
         """Return the state of each wait."""
-        return {name: each["state"] for name, each in self._instances().items()}
+        return {name: each.state for name, each in self._instances().items()}
 
-    def _instances(self) -> dict[str, dict[str, Any]]:
-        return {each["task_id"]: each for each in self.deployment.airflow.instances(self.runs)}
+    def _instances(self) -> dict[str, _Instance]:
+        # Of the database, for it is often asked: an API server takes a fifth of a second for a DAG.
+        query = "select task_id, state, try_number from task_instance where run_id = any(%s)"
+        with closing(self.deployment.postgres.connect()) as database, database.cursor() as cursor:
+            cursor.execute(query, (list(self.runs.values()),))
+            return {name: _Instance(state, try_number) for name, state, try_number in cursor.fetchall()}
 
     def seconds(self) -> float:
         """Return how long it has been going on."""
@@ -229,6 +237,8 @@ class Fire:
         self._connect("second")
 
     def _delete_connection(self) -> None:
+        # One that begins while its connection is gone fails, and rightly.
+        self._until_begun_anew()
         self._api(partial(self.deployment.airflow.api.delete, f"/connections/{CONN_ID}"))
         time.sleep(self._random.uniform(*_A_WHILE))
         self._connect("third")
@@ -267,13 +277,13 @@ class Fire:
             time.sleep(self._random.uniform(*_A_WHILE) if paused else 0.0)
 
     def _by_hand(self) -> None:
-        """Clear two waits that go on, and mark two; those that are cleared have begun anew after it."""
+        """Clear two waits that go on, and mark two."""
         before = self._instances()
         going = [
             wait
             for wait in self.cast.waits.values()
             if wait.name in before
-            and before[wait.name]["state"] in _WAITING
+            and before[wait.name].state in _WAITING
             and "_reach_" in wait.name
             and wait.state != "deleted"
         ]
@@ -284,18 +294,18 @@ class Fire:
                 self._clear(wait)
             else:
                 self._mark(wait, state)
-        cleared = [wait.name for wait in chosen if wait.name in self.cleared]
+
+    def _until_begun_anew(self) -> None:
+        """Wait until those that were cleared have had an answer again."""
 
         def begun_anew() -> bool:
             now = self._instances()
             return all(
-                now[name]["try_number"] > before[name]["try_number"]
-                and now[name]["state"] in (*_WAITING, *ENDED)
-                for name in cleared
+                now[name].try_number > tries and now[name].state in (*_WAITING, *ENDED)
+                for name, tries in self.cleared.items()
             )
 
-        # One that begins where its connection is gone just then fails, and rightly.
-        until(begun_anew, f"{cleared} begin anew", within=_BEGUN_ANEW_WITHIN)
+        until(begun_anew, f"{sorted(self.cleared)} begin anew", within=_BEGUN_ANEW_WITHIN)
 
     def _clear(self, wait: Wait) -> None:
         dag_id = self._dag_of(wait)
@@ -305,7 +315,7 @@ class Fire:
             "dag_run_id": self.runs[dag_id],
             "only_failed": False,
         }
-        self.cleared.add(wait.name)
+        self.cleared[wait.name] = self._instances()[wait.name].try_number
         self._api(partial(self.deployment.airflow.api.post, f"/dags/{dag_id}/clearTaskInstances", body))
 
     def _mark(self, wait: Wait, state: str) -> None:

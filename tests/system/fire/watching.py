@@ -62,7 +62,7 @@ def until_told_of_moves(fire: Fire, home: Path) -> None:
 
 def until_all_have_ended(fire: Fire) -> None:
     """Wait until all waits have ended, or nothing moves any more: the judge says what is lost."""
-    seen: dict[str, str] = {}
+    seen: dict[str, str | None] = {}
     # One that was killed as it ended may have begun anew, with all of its time.
     patience = fire.cast.timeout + _STUCK_AFTER
     stuck_at = time.monotonic() + patience
