@@ -25,6 +25,7 @@ from airflow import __version__ as airflow_version
 from benchmarks.triggerer import until
 from tests.system.fire.cast import cast_of
 from tests.system.fire.deployment import Deployment, deployed
+from tests.system.fire.plan import Fire
 
 ROWS = Path(__file__).with_name("TELLING.md")
 _IDLE = 30.0
@@ -77,10 +78,11 @@ def measure(waits: int, slots: int, *, kills: bool = False) -> str:
         with deployed(home, cast) as deployment:
             api = deployment.airflow.api
             api.patch("/pools/default_pool?update_mask=slots", {"pool": "default_pool", "slots": slots})
-            began_runs = {dag_id: api.trigger(dag_id, {}) for dag_id in cast.dags}
+            begun = {dag_id: api.trigger(dag_id, {}) for dag_id in cast.dags}
+            fire = Fire(deployment, cast, begun, seed=0)
 
             def all_wait() -> bool:
-                states = [each["state"] for each in deployment.airflow.instances(began_runs)]
+                states = list(fire.states().values())
                 polled = deployment.snowball.polls().keys() >= {each.cluster for each in cast.waits.values()}
                 return polled and states == ["deferred"] * waits
 
