@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from airflow_provider_snowball.waiting.calls import (
 from airflow_provider_snowball.waiting.config import WaitConfig
 from airflow_provider_snowball.waiting.devices import describe_delivery
 from airflow_provider_snowball.waiting.machine import Wait, drive
+from tests.pages import blocks_of, not_printed
 
+ROOT = Path(__file__).parents[2]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 CLUSTER = "CID123e4567-e89b-12d3-a456-426655440000"
@@ -415,3 +418,22 @@ class TestQuietDays:
             "polls": "2",
             "failed_polls": "1",
         }
+
+
+def test_the_page_shows_what_the_log_says() -> None:
+    log = Log(min_jobs=5, timeout=90 * 86400, poke_interval=900)
+    states = ["InTransitToCustomer"] * 5
+    for day, number, state in (
+        (0.0, 3, "PreparingShipment"),
+        (1.3, 3, "InTransitToCustomer"),
+        (5.02, 1, "WithCustomer"),
+    ):
+        states[number - 1] = state
+        if state == "WithCustomer":
+            states[4] = state
+        listing = [job(each, states[each - 1], f"tray {each}") for each in range(1, 6)]
+        printed = log.poll(day, listing)
+    for hour in range(1, 25):
+        printed += log.poll(5.02 + hour / 24, listing)
+    block = blocks_of("text", ROOT / "docs" / "be_told.md")[0].replace("Cluster CID6c7e…: ", "")
+    assert not_printed(block, "\n".join(printed)) == []
