@@ -188,7 +188,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     @staticmethod
     def _find_operator_class_name(target_function_name: str) -> str | None:
         # The base class has Python find the sources of the whole stack for this: a seventh of what a worker's
-        # poll costs (no issue filed).
+        # poll costs (docs/upstream).
         frame = inspect.currentframe()
         while frame is not None and frame.f_code.co_name != target_function_name:
             frame = frame.f_back

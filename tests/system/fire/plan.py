@@ -76,10 +76,13 @@ class Fire:
 
     def rage(self) -> None:
         """Do everything once, in an order left to chance, with the devices' moves among it."""
-        airflow = self.deployment.airflow
+        names = list(self.deployment.airflow.components)
+        self._random.shuffle(names)
         attacks: list[tuple[str, Callable[[], None]]] = [
-            *((f"kill -9 {name}", partial(self._kill, name)) for name in airflow.components),
-            *((f"restart {name}", partial(self._restart, name)) for name in airflow.components),
+            *(
+                (f"kill -9 {name}, restart {other}", partial(self._kill, name, other))
+                for name, other in zip(names, [*names[1:], names[0]], strict=True)
+            ),
             *((f"freeze {name}", partial(self._freeze, name)) for name in ("triggerer", "scheduler")),
             ("PostgreSQL restarts fast", partial(self._postgres, signal.SIGINT)),
             ("PostgreSQL restarts at once", partial(self._postgres, signal.SIGQUIT)),
@@ -185,11 +188,15 @@ class Fire:
     def _away(self, began: float) -> None:
         self.down.append((began, time.time()))
 
-    def _kill(self, name: str) -> None:
+    def _kill(self, name: str, other: str) -> None:
+        """Kill a component while another ends politely, as on a machine that is drained too late."""
+        airflow = self.deployment.airflow
         began = time.time()
-        self.deployment.airflow.kill(name)
+        airflow.kill(name)
+        airflow.stop(other)
         time.sleep(self._random.uniform(0.0, 5.0))
-        self.deployment.airflow.start(name)
+        for each in (name, other):
+            airflow.start(each)
         self._away(began)
 
     def _restart(self, name: str) -> None:
