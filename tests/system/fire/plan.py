@@ -103,7 +103,9 @@ class Fire:
         moves += [(cluster, "WithCustomer") for cluster in self.cast.watched]
         self._random.shuffle(attacks)
         kinds = ("hang", "reset", "throttle", "500", "torn")
-        faults = dict(zip(self._random.sample(range(len(attacks)), len(kinds)), kinds, strict=True))
+        # For the connection to be gone, all must have had an answer.
+        others = [number for number, (_, attack) in enumerate(attacks) if attack != self._delete_connection]
+        faults = dict(zip(self._random.sample(others, len(kinds)), kinds, strict=True))
         self._random.shuffle(moves)
         self.say("clusters are answered with errors")
         self.deployment.snowball.fail([each.cluster for each in self.cast.waits.values() if each.fails])
