@@ -25,7 +25,7 @@ from airflow import __version__ as airflow_version
 from benchmarks.triggerer import until
 from tests.system.fire.cast import cast_of
 from tests.system.fire.deployment import Deployment, deployed
-from tests.system.fire.plan import Fire
+from tests.system.fire.plan import states_of
 
 ROWS = Path(__file__).with_name("TELLING.md")
 _IDLE = 30.0
@@ -79,10 +79,9 @@ def measure(waits: int, slots: int, *, kills: bool = False) -> str:
             api = deployment.airflow.api
             api.patch("/pools/default_pool?update_mask=slots", {"pool": "default_pool", "slots": slots})
             begun = {dag_id: api.trigger(dag_id, {}) for dag_id in cast.dags}
-            fire = Fire(deployment, cast, begun, seed=0)
 
             def all_wait() -> bool:
-                states = list(fire.states().values())
+                states = list(states_of(deployment, begun.values()).values())
                 polled = deployment.snowball.polls().keys() >= {each.cluster for each in cast.waits.values()}
                 return polled and states == ["deferred"] * waits
 

@@ -17,7 +17,8 @@ def not_printed(block: str, printed: str) -> list[str]:
     """
     Return the lines of a block to which no printed line is alike.
 
-    Alike are lines that differ in numbers, times, ids and the width of columns; ``…`` stands for anything.
+    Alike are lines that differ in numbers, times, ids, the width of columns, or by what is around them; ``…``
+    stands for anything. A number that matters needs an assertion of its own.
     """
     forms = [_form(line) for line in printed.splitlines()]
     return [

@@ -95,7 +95,9 @@ def test_from_nothing_to_a_green_run(commands: dict[str, str], port: int) -> Non
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert not_printed(blocks("text")[0], done.stdout) == []
+    assert "5 of 5 jobs at or past WithCustomer" in done.stdout
     assert len(set(re.findall(r"copying to the device of (JID[0-9a-f-]{36})", done.stdout))) == 5
+    assert re.search(r"DagRun Finished: .*state=success", done.stdout)
 
 
 @pytest.mark.usefixtures("emulator")

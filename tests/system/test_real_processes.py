@@ -102,6 +102,7 @@ def test_demo_shows_the_main_job() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not_printed(blocks_of("text", ROOT / "README.md")[0], done.stdout) == []
+    assert "copy_to_device: 5 success" in done.stdout
     assert "no process is left" in done.stdout
     assert done.stdout.count("JID") == 5
 

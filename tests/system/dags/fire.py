@@ -13,8 +13,10 @@ from airflow.sdk import DAG
 import airflow_provider_snowball
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
 
-# Upgrades ask for it.
-Path(os.environ["AIRFLOW_HOME"], "parsed_with").write_text(str(airflow_provider_snowball.__file__))
+# Upgrades ask for it; it is written by several processes at once.
+parsed_with = Path(os.environ["AIRFLOW_HOME"], f"parsed_with.{os.getpid()}")
+parsed_with.write_text(str(airflow_provider_snowball.__file__))
+parsed_with.replace(parsed_with.with_name("parsed_with"))
 
 
 def _write(name: str, line: list[Any]) -> None:

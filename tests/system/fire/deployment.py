@@ -1,5 +1,5 @@
 """
-The deployment that is fired at, and that later tests share: PostgreSQL, and an Airflow with two triggerers.
+The deployment that is fired at: PostgreSQL, and an Airflow with two triggerers.
 
 Its executor is the LocalExecutor, or the CeleryExecutor with Redis and two workers.
 
@@ -115,6 +115,7 @@ def main() -> None:
             )
             print(f"Processes   {', '.join(f'{each} {airflow.pid_of(each)}' for each in airflow.components)}")
             print(f"Waits       {len(waits.waits)}, whose devices stay in PreparingShipment")
+            print(f"Watchers    {3 * len(waits.watched)}, which fire no event")
             print("Ctrl-C ends everything.", flush=True)
             signal.pause()
     except KeyboardInterrupt:

@@ -16,13 +16,13 @@ _PACKAGE = "airflow_provider_snowball"
 
 def earlier_package(folder: Path, commit: str | None = None) -> Path | None:
     """
-    Return a folder with the package of a commit, None where there is no clone of the repository.
+    Return a folder with the package of a commit.
 
-    :param commit: the release's by default.
-    :raises RuntimeError: if the clone lacks the commit.
+    :param commit: the release's by default; None where there is no clone of the repository that has it.
+    :raises RuntimeError: if there is none that has the one that is asked for.
     """
     checkout = _checkout()
-    if checkout is None:
+    if checkout is None and commit is None:
         return None
     archive = subprocess.run(
         ["git", "archive", "--format=zip", commit or RELEASED, _PACKAGE],
@@ -30,6 +30,8 @@ def earlier_package(folder: Path, commit: str | None = None) -> Path | None:
         capture_output=True,
         check=False,
     )
+    if archive.returncode and commit is None:
+        return None
     if archive.returncode:
         raise RuntimeError(f"{archive.stderr.decode()}: a shallow clone has no earlier commits")
     with zipfile.ZipFile(io.BytesIO(archive.stdout)) as file:

@@ -13,7 +13,7 @@ from tests.system.fire.cast import Cast, Wait
 from tests.system.fire.plan import Fire
 from tests.system.fire.snowball import JOBS, job_id
 
-__all__ = ["AIRFLOWS_FAULTS", "NAMES", "Verdicts", "first_moves_are_told", "judge", "told_jobs"]
+__all__ = ["AIRFLOWS_FAULTS", "NAMES", "Verdicts", "first_moves_are_told", "judge"]
 
 NAMES = (
     "right",
@@ -35,8 +35,8 @@ AIRFLOWS_FAULTS = {
 }
 #: Seconds after which a deadline is told late.
 _ON_TIME = 30.0
-#: Seconds that a worker's run may take until it has told of an end, beside others.
-_WORKER = 60.0
+#: Seconds that a worker's run may take until it has told of an end, after all that is queued before it.
+_WORKER = 150.0
 #: Seconds in which a triggerer may not know yet that a task of its has ended.
 _LAST_POLLS = 30.0
 
@@ -96,7 +96,7 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
         )
         > 1 + (name in fire.cleared)
     }
-    told = told_jobs(home)
+    told = _told_jobs(home)
     changes = _changes(home)
     verdicts = Verdicts()
     for name, wait in fire.cast.waits.items():
@@ -169,7 +169,7 @@ def _judge_time(
         )
 
 
-def told_jobs(home: Path) -> dict[str, Counter[str]]:
+def _told_jobs(home: Path) -> dict[str, Counter[str]]:
     """Return how often somebody was told of each job, by the name of its wait."""
     found: dict[str, Counter[str]] = {}
     for name, _, texts in _lines(home / "told.jsonl"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,17 +19,15 @@ from tests.system.fire.cast import CONN_ID, Cast, Wait
 from tests.system.fire.deployment import Deployment, connect
 from tests.system.patience import until
 
-__all__ = ["ENDED", "Fire", "clean"]
+__all__ = ["ENDED", "WAITING", "Fire", "clean", "states_of"]
 
 ENDED = ("success", "failed", "skipped")
-_WAITING = ("deferred", "up_for_reschedule")
+WAITING = ("deferred", "up_for_reschedule")
 
 #: How long a fault of Snowball's, a frozen process and the like lasts.
 _A_WHILE = (6.0, 14.0)
 _GAP = (1.0, 6.0)
 _HEALTHY_WITHIN = 300.0
-#: What is cleared is begun by a worker, beside others.
-_BEGUN_ANEW_WITHIN = 180.0
 #: Airflow takes half a minute without a heartbeat for unwell; and then so long, for what starts slowly.
 _PROBED_AFTER = 30.0
 
@@ -47,6 +45,19 @@ class _Instance(NamedTuple):
     try_number: int
 
 
+def _instances(deployment: Deployment, runs: Iterable[str]) -> dict[str, _Instance]:
+    # Of the database, for it is often asked: an API server takes a fifth of a second for a DAG.
+    query = "select task_id, state, try_number from task_instance where run_id = any(%s)"
+    with closing(deployment.postgres.connect()) as database, database.cursor() as cursor:
+        cursor.execute(query, (list(runs),))
+        return {name: _Instance(state, try_number) for name, state, try_number in cursor.fetchall()}
+
+
+def states_of(deployment: Deployment, runs: Iterable[str]) -> dict[str, str | None]:
+    """Return the state of each task of runs."""
+    return {name: each.state for name, each in _instances(deployment, runs).items()}
+
+
 @dataclass
 class Fire:
     """
@@ -57,7 +68,8 @@ class Fire:
     :param by_hand: what a user did to tasks: their names, and the states that they have to have since.
     :param cleared: the names of those that a user cleared, and which try that was.
     :param deleted: the names of the waits whose run was deleted, and when, in Unix time.
-    :param earlier: of an earlier package; the waits begin with it, and the last ones end with it.
+    :param ends: how often something ended or stood still that may have had events in its hands.
+    :param earlier: where an earlier package is, which the waits begin with and the last of them end with.
     """
 
     deployment: Deployment
@@ -65,6 +77,7 @@ class Fire:
     runs: dict[str, str]
     seed: int
     earlier: Path | None = None
+    ends: int = 0
     down: list[tuple[float, float]] = field(default_factory=list)
     by_hand: dict[str, str | None] = field(default_factory=dict)
     cleared: dict[str, int] = field(default_factory=dict)
@@ -93,14 +106,12 @@ class Fire:
             ("a run is marked and deleted", self._delete_run),
             ("airflow db clean, with the tables that docs/operating_waits.md names", self._clean),
         ]
-        if self.earlier is not None:
-            attacks.append(("upgrade", self._upgrade))
         if self.deployment.redis is not None:
             attacks.append(("Redis is away", self._redis))
+        waits = self.cast.waits.values()
         moves = [
-            (wait.cluster, wait.moves) for wait in self.cast.waits.values() if wait.moves and not wait.told
+            (each.cluster, each.moves) for each in waits if each.moves and not each.told and not each.last
         ]
-        moves += [(cluster, "WithCustomer") for cluster in self.cast.watched]
         self._random.shuffle(attacks)
         kinds = ("hang", "reset", "throttle", "500", "torn")
         # For the connection to be gone, all must have had an answer.
@@ -108,9 +119,10 @@ class Fire:
         faults = dict(zip(self._random.sample(others, len(kinds)), kinds, strict=True))
         self._random.shuffle(moves)
         self.say("clusters are answered with errors")
-        self.deployment.snowball.fail([each.cluster for each in self.cast.waits.values() if each.fails])
+        self.deployment.snowball.fail([each.cluster for each in waits if each.fails])
         for number, (name, attack) in enumerate(attacks):
             due = dict(moves[number :: len(attacks)])
+            due |= dict.fromkeys(self.cast.watched[number :: len(attacks)], "WithCustomer")
             # Some just before, so that waits end while it happens.
             self.deployment.snowball.move(due)
             self.say(f"{name}; {len(due)} clusters move")
@@ -121,40 +133,81 @@ class Fire:
 
     def move_the_late(self) -> None:
         """Have the jobs arrive of which somebody was to be told."""
-        waits = self.cast.waits.values()
+        waits = [each for each in self.cast.waits.values() if not each.last]
         late = {wait.cluster: wait.moves for wait in waits if wait.told and wait.moves}
         self.deployment.snowball.move(
             late | {wait.cluster: wait.then for wait in waits if wait.then is not None}
         )
 
-    def all_down(self, until: float) -> None:
-        """Kill all that could tell of a deadline, until a time; what comes back has the earlier package."""
-        self.say("all is down past the deadlines")
+    def move_the_last(self) -> None:
+        """Have the jobs of the last waits move on."""
+        last = [wait for wait in self.cast.waits.values() if wait.last]
+        self.deployment.snowball.move({wait.cluster: wait.moves for wait in last if wait.moves})
+
+    def all_down(self, past: float) -> None:
+        """Kill all that could tell of a deadline, until a time."""
+        states = self.states()
+        ahead = [
+            wait for wait in self.cast.waits.values() if wait.timeout and states.get(wait.name) in WAITING
+        ]
+        self.say(f"all is down past the deadlines, {len(ahead)} of which are ahead")
         names = [name for name in self.deployment.airflow.components if name != "api-server"]
         began = time.time()
         for name in names:
             self.deployment.airflow.kill(name)
-        time.sleep(max(until - time.time(), 0.0))
-        if self.earlier is not None:
-            self.say("downgrade")
-            self.deployment.airflow.configure({"PYTHONPATH": str(self.earlier)})
+        time.sleep(max(past - time.time(), 0.0))
         for name in names:
             self.deployment.airflow.start(name)
         self.until_healthy()
-        self.down.append((began, time.time()))
+        self._away(began, len(names))
+
+    def upgrade(self) -> None:
+        """Restart all with the package that is tested."""
+        self.say("upgrade")
+        self._roll(None)
+        self.until_parsed_with(earlier=False)
+
+    def downgrade(self) -> None:
+        """Restart all with the earlier package."""
+        self.say("downgrade")
+        self._roll(self.earlier)
+        self.until_parsed_with(earlier=True)
+
+    def until_parsed_with(self, *, earlier: bool) -> None:
+        """Wait until the DAGs are those of the earlier package, or of the one that is tested."""
+        home = self.deployment.airflow.home
+
+        def parsed() -> bool:
+            return ((home / "parsed_with").read_text().startswith(str(self.earlier))) == earlier
+
+        self.until(parsed, f"the DAGs are those of the {'earlier' if earlier else 'tested'} package")
+
+    def until(self, condition: Callable[[], bool], what: str, within: float = 300.0) -> None:
+        """Wait until a condition holds, and start again what ends meanwhile; fail after so many seconds."""
+
+        def holds() -> bool:
+            # Some end a while after they lost their database.
+            self.until_healthy()
+            return condition()
+
+        until(holds, what, within)
 
     def until_healthy(self) -> None:
         """Wait until all components are well; start those again that have ended, as a supervisor does."""
         airflow = self.deployment.airflow
         began, unwell_since = time.time(), time.monotonic()
         deadline = time.monotonic() + _HEALTHY_WITHIN
+        was_well = True
         while True:
             for name in airflow.ended():
                 self.say(f"{name} has ended, and is started again")
                 airflow.start(name)
+                self.ends += 1
+                was_well = False
             unhealthy = airflow.unhealthy()
             if not unhealthy:
                 break
+            was_well = False
             now = time.monotonic()
             if "api-server" not in unhealthy and now - unwell_since > _PROBED_AFTER:
                 # A scheduler that lost its database waits for its workers first, however long they take.
@@ -162,22 +215,17 @@ class Fire:
                     self.say(f"{name} is not well, and is killed, as a liveness probe has it")
                     airflow.kill(name)
                     airflow.start(name)
+                    self.ends += 1
                 unwell_since = now
             if now > deadline:
                 raise RuntimeError(f"not well within {_HEALTHY_WITHIN:g} s: {unhealthy}")
             time.sleep(0.5)
-        self.down.append((began, time.time()))
+        if not was_well:
+            self._away(began)
 
     def states(self) -> dict[str, str | None]:
         """Return the state of each wait."""
-        return {name: each.state for name, each in self._instances().items()}
-
-    def _instances(self) -> dict[str, _Instance]:
-        # Of the database, for it is often asked: an API server takes a fifth of a second for a DAG.
-        query = "select task_id, state, try_number from task_instance where run_id = any(%s)"
-        with closing(self.deployment.postgres.connect()) as database, database.cursor() as cursor:
-            cursor.execute(query, (list(self.runs.values()),))
-            return {name: _Instance(state, try_number) for name, state, try_number in cursor.fetchall()}
+        return states_of(self.deployment, self.runs.values())
 
     def seconds(self) -> float:
         """Return how long it has been going on."""
@@ -187,8 +235,9 @@ class Fire:
         """Print a line, with the seconds since the beginning."""
         print(f"{self.seconds():6.1f} s  {text}", flush=True)
 
-    def _away(self, began: float) -> None:
+    def _away(self, began: float, ends: int = 0) -> None:
         self.down.append((began, time.time()))
+        self.ends += ends
 
     def _kill(self, name: str, other: str) -> None:
         """Kill a component while another ends politely, as on a machine that is drained too late."""
@@ -199,13 +248,18 @@ class Fire:
         time.sleep(self._random.uniform(0.0, 5.0))
         for each in (name, other):
             airflow.start(each)
-        self._away(began)
+        self._away(began, 2)
 
-    def _restart(self, name: str) -> None:
+    def _roll(self, package: Path | None) -> None:
+        airflow = self.deployment.airflow
+        airflow.configure({"PYTHONPATH": None if package is None else str(package)})
         began = time.time()
-        self.deployment.airflow.stop(name)
-        self.deployment.airflow.start(name)
-        self._away(began)
+        # Triggerers last, as docs/operating_waits.md has it: no newer one of them meets an older worker.
+        for name in sorted(airflow.components, key=lambda name: name.startswith("triggerer")):
+            airflow.stop(name)
+            airflow.start(name)
+        self.until_healthy()
+        self._away(began, len(airflow.components))
 
     def _freeze(self, name: str) -> None:
         began = time.time()
@@ -213,7 +267,7 @@ class Fire:
         # Longer than it takes until another triggerer has its waits.
         time.sleep(15.0)
         self.deployment.airflow.thaw(name)
-        self._away(began)
+        self._away(began, 1)
 
     @contextmanager
     def _fault(self, kind: str) -> Iterator[None]:
@@ -231,7 +285,7 @@ class Fire:
         self.deployment.postgres.stop(how)
         time.sleep(self._random.uniform(0.0, 4.0))
         self.deployment.postgres.start()
-        self._away(began)
+        self._away(began, 1)
 
     def _redis(self) -> None:
         redis = self.deployment.redis
@@ -258,22 +312,6 @@ class Fire:
             api.delete(f"/connections/{CONN_ID}")
         self._api(partial(connect, self.deployment, key))
 
-    def _upgrade(self) -> None:
-        """Upgrade part of the deployment, as it rolls; whatever begins anew from now on follows."""
-        self.deployment.airflow.configure({"PYTHONPATH": None})
-        for name in ("dag-processor", "triggerer"):
-            self._restart(name)
-        self.until_parsed_with(earlier=False)
-
-    def until_parsed_with(self, *, earlier: bool) -> None:
-        """Wait until the DAGs are those of the earlier package, or of this one."""
-
-        def parsed() -> bool:
-            at = Path((self.deployment.airflow.home / "parsed_with").read_text()).parent.parent
-            return (at == self.earlier) == earlier
-
-        until(parsed, f"the DAGs are those of the {'earlier' if earlier else 'new'} package", within=180)
-
     def _clean(self) -> None:
         """Erase what is older than a moment, but for who sends heartbeats; most waits are older."""
         clean(self.deployment, 60, "--tables", "log,job")
@@ -287,12 +325,12 @@ class Fire:
 
     def _by_hand(self) -> None:
         """Clear two waits that go on, and mark two."""
-        before = self._instances()
+        before = _instances(self.deployment, self.runs.values())
         going = [
             wait
             for wait in self.cast.waits.values()
             if wait.name in before
-            and before[wait.name].state in _WAITING
+            and before[wait.name].state in WAITING
             and "_reach_" in wait.name
             and wait.state != "deleted"
         ]
@@ -308,13 +346,13 @@ class Fire:
         """Wait until those that were cleared have had an answer again."""
 
         def begun_anew() -> bool:
-            now = self._instances()
+            now = _instances(self.deployment, self.runs.values())
             return all(
-                now[name].try_number > tries and now[name].state in (*_WAITING, *ENDED)
+                now[name].try_number > tries and now[name].state in (*WAITING, *ENDED)
                 for name, tries in self.cleared.items()
             )
 
-        until(begun_anew, f"{sorted(self.cleared)} begin anew", within=_BEGUN_ANEW_WITHIN)
+        self.until(begun_anew, f"{sorted(self.cleared)} begin anew")
 
     def _clear(self, wait: Wait) -> None:
         dag_id = self._dag_of(wait)
@@ -324,7 +362,7 @@ class Fire:
             "dag_run_id": self.runs[dag_id],
             "only_failed": False,
         }
-        self.cleared[wait.name] = self._instances()[wait.name].try_number
+        self.cleared[wait.name] = _instances(self.deployment, self.runs.values())[wait.name].try_number
         self._api(partial(self.deployment.airflow.api.post, f"/dags/{dag_id}/clearTaskInstances", body))
 
     def _mark(self, wait: Wait, state: str) -> None:

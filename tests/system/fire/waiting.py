@@ -1,35 +1,16 @@
-"""What tests of the deployment wait for, and where they can run."""
+"""What a fire waits for between its parts."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from pathlib import Path
 
-import pytest
-from airflow import __version__ as airflow_version
-from packaging.version import Version
-
 from tests.system.fire.judge import first_moves_are_told
-from tests.system.fire.plan import ENDED, Fire
-from tests.system.patience import until
-from tests.system.postgres import programs
+from tests.system.fire.plan import ENDED, WAITING, Fire
 
-__all__ = [
-    "MARKS",
-    "until_all_have_ended",
-    "until_all_have_polled",
-    "until_told_of_moves",
-]
+__all__ = ["until_all_have_ended", "until_all_have_polled", "until_told_of_moves"]
 
-MARKS = [
-    pytest.mark.system,
-    pytest.mark.skipif(
-        Version(airflow_version) < Version("3.3"), reason="the cast counts on what 3.3 remembers of a try"
-    ),
-    pytest.mark.skipif(
-        programs() is None, reason="PostgreSQL is not installed (Debian's package postgresql)"
-    ),
-]
 _ALL_POLL_WITHIN = 900.0
 #: Seconds in which no task's state changes.
 _STUCK_AFTER = 300.0
@@ -45,12 +26,10 @@ def until_all_have_polled(fire: Fire) -> None:
 
     def all_have() -> bool:
         # One that is rescheduled polls now and then.
-        jobs.difference_update(
-            name for name, state in fire.states().items() if state in ("deferred", "up_for_reschedule")
-        )
+        jobs.difference_update(name for name, state in fire.states().items() if state in WAITING)
         return not jobs and clusters <= fire.deployment.snowball.polls().keys()
 
-    until(all_have, "all waits have polled", within=_ALL_POLL_WITHIN)
+    fire.until(all_have, "all waits have polled", within=max(_ALL_POLL_WITHIN, fire.cast.timeout))
 
 
 def until_told_of_moves(fire: Fire, home: Path) -> None:
@@ -61,8 +40,12 @@ def until_told_of_moves(fire: Fire, home: Path) -> None:
         time.sleep(1)
 
 
-def until_all_have_ended(fire: Fire) -> None:
-    """Wait until all waits have ended, or nothing moves any more: the judge says what is lost."""
+def until_all_have_ended(fire: Fire, *, but_for: Container[str] = ()) -> None:
+    """
+    Wait until waits have ended, or nothing moves any more: the judge says what is lost.
+
+    :param but_for: the names of those that need not have.
+    """
     seen: dict[str, str | None] = {}
     # One that was killed as it ended may have begun anew, with all of its time.
     patience = fire.cast.timeout + _STUCK_AFTER
@@ -70,7 +53,7 @@ def until_all_have_ended(fire: Fire) -> None:
     while True:
         fire.until_healthy()
         states = fire.states()
-        going = {name: state for name, state in states.items() if state not in ENDED}
+        going = {name: state for name, state in states.items() if state not in ENDED and name not in but_for}
         if not going:
             return
         if states != seen:
