@@ -102,8 +102,7 @@ $(FIRE_VENV)/.installed: pyproject.toml
 	touch $@
 
 # Fires of other seeds, each with a row of tests/system/fire/RESULTS.md: five as in the tests, one with waits that tell of
-# changes, one at a few hundred waits, and one at Celery's workers. Over an hour; needs Debian's
-# postgresql and redis-server.
+# changes, one at a few hundred waits, and one at Celery's workers. Over an hour; needs Debian's postgresql and redis-server.
 fire: $(FIRE_VENV)/.installed
 	for more in "" "" "" "" "" "--fire-more" "--fire-times 4" "--fire-times 4 --fire-celery"; do \
 		$(FIRE_VENV)/bin/python -m pytest tests/system/test_fire.py -s --fire-results tests/system/fire/RESULTS.md $$more || exit; \

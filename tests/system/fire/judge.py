@@ -35,8 +35,8 @@ AIRFLOWS_FAULTS = {
 }
 #: Seconds after which a deadline is told late.
 _ON_TIME = 30.0
-#: Seconds that a worker's run may take until it has told of an end, after all that is queued before it.
-_WORKER = 150.0
+#: Seconds that a worker's run may take until it has told of an end, beside others.
+_WORKER = 60.0
 #: Seconds in which a triggerer may not know yet that a task of its has ended.
 _LAST_POLLS = 30.0
 

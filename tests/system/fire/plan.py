@@ -133,7 +133,7 @@ class Fire:
 
     def move_the_late(self) -> None:
         """Have the jobs arrive of which somebody was to be told."""
-        waits = [each for each in self.cast.waits.values() if not each.last]
+        waits = self.cast.waits.values()
         late = {wait.cluster: wait.moves for wait in waits if wait.told and wait.moves}
         self.deployment.snowball.move(
             late | {wait.cluster: wait.then for wait in waits if wait.then is not None}
@@ -178,7 +178,7 @@ class Fire:
         home = self.deployment.airflow.home
 
         def parsed() -> bool:
-            return ((home / "parsed_with").read_text().startswith(str(self.earlier))) == earlier
+            return (home / "parsed_with").read_text().startswith(str(self.earlier)) == earlier
 
         self.until(parsed, f"the DAGs are those of the {'earlier' if earlier else 'tested'} package")
 
