@@ -14,9 +14,11 @@ from packaging.version import Version
 from tests.browser.conftest import GUEST, Place
 from tests.fakes.emulated import client_of, order_cluster, steer
 from tests.system.local_airflow import begins_dags
+from tests.system.patience import until
 
 if TYPE_CHECKING:
     from tests.browser.browser import Browser
+    from tests.system.airflow_api import AirflowApi
 
 pytestmark = [
     pytest.mark.browser,
@@ -59,9 +61,22 @@ def waits(place: Place) -> Iterator[Waits]:
             steer(endpoint, job_id, state=state)
         waits.devices[dag_id] = names
         waits.runs[dag_id] = place.airflow.api.trigger(dag_id, {"cluster_id": cluster_id})
+    for dag_id, run_id in waits.runs.items():
+        until(lambda: all_wait(place.airflow.api, dag_id, run_id), f"the tasks of {dag_id} wait")  # noqa: B023
     yield waits
     for dag_id, run_id in waits.runs.items():
         place.airflow.api.patch(f"/dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
+
+
+def all_wait(api: AirflowApi, dag_id: str, run_id: str) -> bool:
+    """Tell whether all tasks of a run wait in the triggerer; fail with its log once one has failed."""
+    for task in api.task_instances(dag_id, run_id):
+        if task["state"] == "failed":
+            log = api.log(dag_id, run_id, task["task_id"], try_number=task["try_number"])
+            pytest.fail(f"{dag_id}.{task['task_id']} has failed:\n{log}")
+        if task["state"] != "deferred":
+            return False
+    return True
 
 
 def opened(browser: Browser, text: str, within: float = 180.0) -> None:

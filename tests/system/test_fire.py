@@ -11,7 +11,6 @@ one, ``--fire-celery`` one at Celery's workers; ``--fire-more`` one at waits tha
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,13 +24,13 @@ from airflow import __version__ as airflow_version
 from packaging.version import Version
 
 from tests.system.airflow_processes import processes_of, strange_listeners
-from tests.system.fire.cast import OVERDUE_AFTER, Cast, cast
+from tests.system.fire.cast import Cast, cast
 from tests.system.fire.deployment import Deployment, deployed
 from tests.system.fire.earlier import earlier_package
 from tests.system.fire.events import events_by_asset, events_without_a_run, expected_events
 from tests.system.fire.judge import Verdicts, judge
 from tests.system.fire.plan import Fire, clean, states_of
-from tests.system.fire.waiting import until_all_have_ended, until_all_have_polled, until_told_of_moves
+from tests.system.fire.waiting import until_all_are_told, until_all_have_ended, until_all_have_polled
 from tests.system.postgres import programs
 
 pytestmark = [
@@ -90,16 +89,13 @@ def burnt(deployment: Deployment, waits: Cast, earlier: Path | None, request: py
     runs = {dag_id: airflow.api.trigger(dag_id, {}) for dag_id in waits.dags}
     fire = Fire(deployment, waits, runs, seed, earlier)
     until_all_have_polled(fire)
-    began = max(min(times) for times in deployment.snowball.polls().values())
     fire.say("all have polled")
     if earlier is not None:
         fire.until_parsed_with(earlier=True)
         fire.upgrade()
     fire.rage()
-    fire.all_down(past=began + waits.timeout + 5)
-    time.sleep(max(began + OVERDUE_AFTER + 60 - time.time(), 0))
-    # Had they moved on before, they would rightly be told of as they are then.
-    until_told_of_moves(fire, airflow.home)
+    # Had they moved on before, they would rightly be told of as they are then, or not at all.
+    until_all_are_told(fire, airflow.home)
     fire.move_the_late()
     until_all_have_ended(fire, but_for=[wait.name for wait in waits.waits.values() if wait.last])
     after = footprint(deployment)

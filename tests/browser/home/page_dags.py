@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG
@@ -18,6 +18,9 @@ WAIT: dict[str, Any] = {
     "ignore_cancelled": True,
     "poke_interval": 2,
     "deferrable": True,
+    # Airflow itself fails a try now and then, on a machine that is slow.
+    "retries": 5,
+    "retry_delay": timedelta(seconds=5),
 }
 
 for dag_id in ("page_north", "page_south"):

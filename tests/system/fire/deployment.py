@@ -37,6 +37,8 @@ SETTINGS = {
     # How soon assets end of which no DAG knows any more; a minute by default.
     "AIRFLOW__SCHEDULER__PARSING_CLEANUP_INTERVAL": "10",
 }
+#: Tasks at a time; each is a process of a worker.
+_SLOTS = 4
 CELERY = {
     "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
     # How soon what a killed worker had taken is somebody else's; a day by default.
@@ -79,6 +81,9 @@ def deployed(
         clusters = [*(wait.cluster for wait in waits.waits.values()), *waits.watched]
         snowball.move(dict.fromkeys(clusters, "PreparingShipment"))
         settings = SETTINGS | dict(more or {}) | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres.url}
+        # Waits of the mode poke keep theirs, and the others need some.
+        poking = sum(wait.arguments.get("mode") == "poke" for wait in waits.waits.values())
+        settings["AIRFLOW__CORE__PARALLELISM"] = str(_SLOTS + poking)
         redis = stack.enter_context(Redis()) if celery else None
         if redis is not None:
             settings |= CELERY | {

@@ -13,7 +13,7 @@ from tests.system.fire.cast import Cast, Wait
 from tests.system.fire.plan import Fire
 from tests.system.fire.snowball import JOBS, job_id
 
-__all__ = ["AIRFLOWS_FAULTS", "NAMES", "Verdicts", "first_moves_are_told", "judge"]
+__all__ = ["AIRFLOWS_FAULTS", "NAMES", "Verdicts", "all_are_told", "judge"]
 
 NAMES = (
     "right",
@@ -33,7 +33,7 @@ AIRFLOWS_FAULTS = {
         "apache/airflow#72716 (deferred)"
     ),
 }
-#: Seconds after which a deadline is told late.
+#: Seconds after which a deadline is told late by a triggerer.
 _ON_TIME = 30.0
 #: Seconds that a worker's run may take until it has told of an end, beside others.
 _WORKER = 60.0
@@ -156,11 +156,13 @@ def _judge_time(
     if wait.timeout is not None and polls and not begins_anew:
         # It began a moment before it first polled.
         deadline = min(polls) + wait.timeout
+        # In a worker, by its next poll.
+        on_time = wait.arguments["poke_interval"] if "mode" in wait.arguments else _ON_TIME
         late = ended_at - deadline
         was_away = any(
-            began < deadline + _ON_TIME + _WORKER and until > deadline - 5 for began, until in fire.down
+            began < deadline + on_time + _WORKER and until > deadline - 5 for began, until in fire.down
         )
-        if late > _ON_TIME + _WORKER and not was_away:
+        if late > on_time + _WORKER and not was_away:
             verdicts.add("late", f"{wait.name} timed out {late:.0f} s after its deadline")
     after = [poll for poll in polls if poll > ended_at + _LAST_POLLS]
     if after:
@@ -193,13 +195,13 @@ def _changes(home: Path) -> dict[str, list[tuple[str, str, str]]]:
     return found
 
 
-def first_moves_are_told(cast: Cast, home: Path) -> bool:
-    """Tell whether somebody was told of all that moved during the fire."""
-    changes = _changes(home)
-    return not any(
-        _untold(wait, changes.get(name, []), [wait.moves])
+def all_are_told(cast: Cast, home: Path) -> bool:
+    """Tell whether somebody was told of all that was late or moved during the fire."""
+    told, changes = _told_jobs(home), _changes(home)
+    return all(
+        len(told.get(name, ())) >= wait.told
+        and (wait.then is None or not _untold(wait, changes.get(name, []), [wait.moves]))
         for name, wait in cast.waits.items()
-        if wait.then is not None
     )
 
 

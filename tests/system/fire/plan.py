@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,10 +26,16 @@ WAITING = ("deferred", "up_for_reschedule")
 
 #: How long a fault of Snowball's, a frozen process and the like lasts.
 _A_WHILE = (6.0, 14.0)
-_GAP = (1.0, 6.0)
+_GAP = (0.5, 3.0)
+#: How long before the first deadline all goes down, and how long that lasts at most.
+_BEFORE = 20.0
+_ALL_DOWN = 60.0
+#: The connection goes among so many first attacks: what ends by its timeout may begin anew, and would rightly
+#: fail without it.
+_EARLY = 6
 _HEALTHY_WITHIN = 300.0
-#: Airflow takes half a minute without a heartbeat for unwell; and then so long, for what starts slowly.
-_PROBED_AFTER = 30.0
+#: Airflow takes half a minute without a heartbeat for unwell; and then so long, for what starts beside others.
+_PROBED_AFTER = 60.0
 
 
 def clean(deployment: Deployment, seconds: float, *arguments: str) -> None:
@@ -100,7 +106,6 @@ class Fire:
             ("PostgreSQL restarts fast", partial(self._postgres, signal.SIGINT)),
             ("PostgreSQL restarts at once", partial(self._postgres, signal.SIGQUIT)),
             ("the connection is edited", self._edit_connection),
-            ("the connection is gone for a while", self._delete_connection),
             ("DAGs are paused for a while", self._pause),
             ("tasks are cleared and marked", self._by_hand),
             ("a run is marked and deleted", self._delete_run),
@@ -113,14 +118,20 @@ class Fire:
             (each.cluster, each.moves) for each in waits if each.moves and not each.told and not each.last
         ]
         self._random.shuffle(attacks)
+        gone = self._random.randrange(_EARLY)
+        attacks.insert(gone, ("the connection is gone for a while", self._delete_connection))
         kinds = ("hang", "reset", "throttle", "500", "torn")
         # For the connection to be gone, all must have had an answer.
-        others = [number for number, (_, attack) in enumerate(attacks) if attack != self._delete_connection]
+        others = [number for number in range(len(attacks)) if number != gone]
         faults = dict(zip(self._random.sample(others, len(kinds)), kinds, strict=True))
         self._random.shuffle(moves)
         self.say("clusters are answered with errors")
         self.deployment.snowball.fail([each.cluster for each in waits if each.fails])
+        deadlines = self._deadlines()
         for number, (name, attack) in enumerate(attacks):
+            if deadlines and time.time() > min(deadlines) - _BEFORE:
+                self._all_down(deadlines)
+                deadlines = []
             due = dict(moves[number :: len(attacks)])
             due |= dict.fromkeys(self.cast.watched[number :: len(attacks)], "WithCustomer")
             # Some just before, so that waits end while it happens.
@@ -130,6 +141,9 @@ class Fire:
                 attack()
                 self.until_healthy()
             time.sleep(self._random.uniform(*_GAP))
+        if deadlines:
+            time.sleep(max(min(deadlines) - _BEFORE - time.time(), 0.0))
+            self._all_down(deadlines)
 
     def move_the_late(self) -> None:
         """Have the jobs arrive of which somebody was to be told."""
@@ -143,23 +157,6 @@ class Fire:
         """Have the jobs of the last waits move on."""
         last = [wait for wait in self.cast.waits.values() if wait.last]
         self.deployment.snowball.move({wait.cluster: wait.moves for wait in last if wait.moves})
-
-    def all_down(self, past: float) -> None:
-        """Kill all that could tell of a deadline, until a time."""
-        states = self.states()
-        ahead = [
-            wait for wait in self.cast.waits.values() if wait.timeout and states.get(wait.name) in WAITING
-        ]
-        self.say(f"all is down past the deadlines, {len(ahead)} of which are ahead")
-        names = [name for name in self.deployment.airflow.components if name != "api-server"]
-        began = time.time()
-        for name in names:
-            self.deployment.airflow.kill(name)
-        time.sleep(max(past - time.time(), 0.0))
-        for name in names:
-            self.deployment.airflow.start(name)
-        self.until_healthy()
-        self._away(began, len(names))
 
     def upgrade(self) -> None:
         """Restart all with the package that is tested."""
@@ -238,6 +235,26 @@ class Fire:
     def _away(self, began: float, ends: int = 0) -> None:
         self.down.append((began, time.time()))
         self.ends += ends
+
+    def _deadlines(self) -> Sequence[float]:
+        """Return when waits end by their timeout, in Unix time."""
+        polls = self.deployment.snowball.polls()
+        return [min(polls[wait.cluster]) + wait.timeout for wait in self.cast.waits.values() if wait.timeout]
+
+    def _all_down(self, deadlines: Sequence[float]) -> None:
+        """Kill all that could tell of deadlines, until they are past."""
+        began = time.time()
+        past = min(max(deadlines) + 5.0, began + _ALL_DOWN)
+        passed = sum(began < each < past for each in deadlines)
+        self.say(f"all is down for {past - began:.0f} s, past {passed} deadlines")
+        names = [name for name in self.deployment.airflow.components if name != "api-server"]
+        for name in names:
+            self.deployment.airflow.kill(name)
+        time.sleep(max(past - time.time(), 0.0))
+        for name in names:
+            self.deployment.airflow.start(name)
+        self.until_healthy()
+        self._away(began, len(names))
 
     def _kill(self, name: str, other: str) -> None:
         """Kill a component while another ends politely, as on a machine that is drained too late."""

@@ -6,10 +6,10 @@ import time
 from collections.abc import Container
 from pathlib import Path
 
-from tests.system.fire.judge import first_moves_are_told
+from tests.system.fire.judge import all_are_told
 from tests.system.fire.plan import ENDED, WAITING, Fire
 
-__all__ = ["until_all_have_ended", "until_all_have_polled", "until_told_of_moves"]
+__all__ = ["until_all_are_told", "until_all_have_ended", "until_all_have_polled"]
 
 _ALL_POLL_WITHIN = 900.0
 #: Seconds in which no task's state changes.
@@ -32,10 +32,10 @@ def until_all_have_polled(fire: Fire) -> None:
     fire.until(all_have, "all waits have polled", within=max(_ALL_POLL_WITHIN, fire.cast.timeout))
 
 
-def until_told_of_moves(fire: Fire, home: Path) -> None:
-    """Wait until somebody was told of each first move, for some minutes: the judge says what is lacking."""
+def until_all_are_told(fire: Fire, home: Path) -> None:
+    """Wait until all is told that there is to tell, for some minutes: the judge says what is lacking."""
     deadline = time.monotonic() + _TOLD_WITHIN
-    while not first_moves_are_told(fire.cast, home) and time.monotonic() < deadline:
+    while not all_are_told(fire.cast, home) and time.monotonic() < deadline:
         fire.until_healthy()
         time.sleep(1)
 
