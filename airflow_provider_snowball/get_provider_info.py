@@ -35,7 +35,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["aws"],
             }
         ],
-        "operators": _modules("operators", "snowball", "verify_import"),
+        "operators": _modules("operators", "cancel", "snowball", "verify_import"),
         "sensors": _modules("sensors"),
         "hooks": _modules("hooks"),
         "triggers": _modules("triggers", "snowball", "watching"),

@@ -25,6 +25,7 @@ __all__ = [
     "check_max_days_in_state",
     "check_min_jobs",
     "check_page_size",
+    "check_shipping_option",
     "is_literal",
     "plain",
     "plain_json",
@@ -203,6 +204,21 @@ def check_duration(value: Any, name: str, *, at_least: float | None = None) -> f
         f"{name} must be a timedelta or a number of seconds, {least} and at most 100 years; got {value!r}"
         " [SNB105]"
     )
+
+
+#: The values of ``ShippingOption``.
+_SHIPPING_OPTIONS = ("SECOND_DAY", "NEXT_DAY", "EXPRESS", "STANDARD")
+
+
+def check_shipping_option(value: Any, name: str = "shipping_option") -> str:
+    """
+    Return ``value`` if it is a speed of shipment that the API knows.
+
+    :raises ArgumentError: if not.
+    """
+    if isinstance(value, str) and value in _SHIPPING_OPTIONS:
+        return value
+    raise ArgumentError(f"{name} must be one of {', '.join(_SHIPPING_OPTIONS)}; got {value!r} [SNB106]")
 
 
 def check_flag(value: Any, name: str) -> bool:

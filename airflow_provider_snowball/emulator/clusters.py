@@ -32,6 +32,8 @@ class Cluster:
     created: datetime
     created_at: float
     quorum: int
+    #: The simulated second from which on listings have it.
+    listed_at: float
     description: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)

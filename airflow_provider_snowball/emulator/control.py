@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.exceptions import ServiceException
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, UnsupportedMediaType
 from werkzeug.routing import Map, Rule
@@ -21,7 +22,7 @@ from . import links
 from .clusters import Cluster
 from .documents import fetch
 from .jobs import Job
-from .models import SnowballBackend, all_backends, announcer, snowball_clock
+from .models import SnowballBackend, all_backends, announcer, snowball_backends, snowball_clock
 from .responses import RESET_HEADER
 from .store import snowball_faults
 
@@ -33,6 +34,7 @@ LOCAL_HEADER = "X-Snowball-Local"
 #: What X-Amz-Target begins with, in each request to Snowball.
 _TARGET = "AWSIESnowballJobManagementService."
 _JSON = "application/json"
+_USUAL_REGION = "us-east-1"
 #: A Host header: an IPv6 address in brackets, or another address or a name; with a port or without.
 _HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::\d*)?")
 
@@ -204,6 +206,22 @@ def _add_jobs(cluster_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"job_ids": backend.add_jobs(cluster_id, int(body["count"]))}
 
 
+def _get_limits() -> dict[str, Any]:
+    return {
+        "limits": [
+            {"account": backend.account_id, "region": backend.region_name, "limit": backend.device_limit}
+            for backend in all_backends()
+        ]
+    }
+
+
+def _set_limit(body: dict[str, Any]) -> dict[str, Any]:
+    _only(body, "account", "region", "limit")
+    account, region = body.get("account", DEFAULT_ACCOUNT_ID), body.get("region", _USUAL_REGION)
+    snowball_backends[account][region].set_device_limit(body.get("limit"))
+    return _get_limits()
+
+
 def _get_faults() -> dict[str, Any]:
     return {"faults": [fault.described() for fault in snowball_faults.list()]}
 
@@ -271,6 +289,8 @@ _ROUTES = Map(
         Rule(f"{PREFIX}jobs/<job_id>", methods=["POST"], endpoint=_set_job),
         Rule(f"{PREFIX}clusters", methods=["GET"], endpoint=_get_clusters),
         Rule(f"{PREFIX}clusters/<cluster_id>/jobs", methods=["POST"], endpoint=_add_jobs),
+        Rule(f"{PREFIX}limits", methods=["GET"], endpoint=_get_limits),
+        Rule(f"{PREFIX}limits", methods=["POST"], endpoint=_set_limit),
         Rule(f"{PREFIX}faults", methods=["GET"], endpoint=_get_faults),
         Rule(f"{PREFIX}faults", methods=["POST"], endpoint=_add_fault),
         Rule(f"{PREFIX}faults", methods=["DELETE"], endpoint=_clear_faults),

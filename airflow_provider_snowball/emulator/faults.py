@@ -18,6 +18,10 @@ kind                    what a request gets
 ``expired_credentials`` 400 ExpiredTokenException
 ``unknown_state``       its answer, in which all jobs are in ``state``
 ``error``               ``status`` (400), ``code`` and ``message`` of any other error
+``lost_answer``         nothing of its answer: the operation is carried out, and then, by ``how``, the
+                        connection is reset (``reset``), also ``seconds`` (1) later (``hang``), or the
+                        answer is a 500 (``server_error``) or the first half of itself (``cut``)
+``late_listing``        its answer; what it creates is in no listing for ``lag`` (``1h``) of simulated time
 ======================  ===========================================================================
 """
 
@@ -38,7 +42,7 @@ from moto.core.utils import get_service_model
 from .clock import Clock, parse_duration
 from .plan import FOREVER
 
-__all__ = ["KINDS", "Fault", "Faults"]
+__all__ = ["KINDS", "LOSSES", "Fault", "Faults"]
 
 _REQUIRED = object()
 #: The kinds, and the options of each with their defaults.
@@ -52,7 +56,11 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "expired_credentials": {},
     "unknown_state": {"state": "Teleporting"},
     "error": {"code": _REQUIRED, "message": "", "status": 400},
+    "lost_answer": {"how": "reset", "seconds": 1.0},
+    "late_listing": {"lag": "1h"},
 }
+#: Ways to lose an answer.
+LOSSES = ("reset", "hang", "server_error", "cut")
 _OF_FURTHER_PAGES = ("expired_next_token", "shifted_listing")
 _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "status": (lambda v: _is_number(v) and 400 <= v <= 599, "a status from 400 to 599"),
@@ -61,6 +69,8 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "state": (lambda v: isinstance(v, str) and bool(v), "a state"),
     "code": (lambda v: isinstance(v, str) and bool(v), "an error code"),
     "message": (lambda v: isinstance(v, str), "text"),
+    "how": (lambda v: v in LOSSES, f"one of {', '.join(LOSSES)}"),
+    "lag": (lambda v: _is_duration(v), "a duration such as 90 or 1h"),
 }
 
 
@@ -241,6 +251,13 @@ def _checked_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
             got = "nothing" if value is _REQUIRED else repr(value)
             raise ValueError(f"{name} of {kind} must be {what}; got {got}")
     return chosen
+
+
+def _is_duration(value: Any) -> bool:
+    try:
+        return parse_duration(value) > 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _is_number(value: Any) -> bool:

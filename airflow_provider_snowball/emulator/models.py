@@ -34,7 +34,7 @@ __all__ = ["SnowballBackend", "all_backends", "announcer", "snowball_backends", 
 LISTING_LAG = 600.0
 #: Simulated days after its creation on which a job's manifest and unlock code expire.
 CREDENTIALS_LAST = 360
-#: SnowballLimit of GetSnowballUsage: AWS's default. Nothing is refused because of it.
+#: SnowballLimit of GetSnowballUsage: AWS's default. Nothing is refused because of it, unless a limit is set.
 SNOWBALL_LIMIT = 1
 
 #: Members of CreateClusterRequest that the jobs of the cluster inherit.
@@ -122,8 +122,13 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         initial_cluster_size: int | None = None,
         force_create_jobs: bool = False,
         details: dict[str, Any],
+        listing_lag: float = 0.0,
     ) -> tuple[str, list[dict[str, Any]]]:
-        """Create a cluster, and its jobs if a size is given; ``details`` are the other members."""
+        """
+        Create a cluster, and its jobs if a size is given; ``details`` are the other members.
+
+        :param listing_lag: simulated seconds until listings have it.
+        """
         size = initial_cluster_size or 0
         if job_type != JobType.LOCAL_USE:
             raise InvalidInputCombinationException(
@@ -139,6 +144,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             )
         self._check_addresses(details)
         with self._lock:
+            self._check_device_limit(size)
             now = self.clock.now()
             cluster = Cluster(
                 cluster_id=f"CID{random.uuid4()}",
@@ -146,11 +152,12 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
                 created=self.clock.date(),
                 created_at=now,
                 quorum=size or MINIMUM_QUORUM,
+                listed_at=now + listing_lag,
                 description=description,
                 details={name: details[name] for name in _INHERITED if name in details},
             )
             self.clusters[cluster.cluster_id] = cluster
-            jobs = [self.add_node(cluster, now) for _ in range(size)]
+            jobs = [self.add_node(cluster, now, lag=listing_lag) for _ in range(size)]
             return cluster.cluster_id, [job.list_entry(now) for job in jobs]
 
     def update_cluster(self, cluster_id: str, changes: dict[str, Any]) -> None:
@@ -188,13 +195,13 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         self, *, max_results: int | None = None, next_token: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None]:
         """Return a page of ClusterListEntry."""
+        now = self.clock.now()
         clusters, token = page(
-            list(self.clusters.values()),
+            [cluster for cluster in list(self.clusters.values()) if cluster.listed_at <= now],
             listing="ListClusters",
             max_results=max_results,
             next_token=next_token,
         )
-        now = self.clock.now()
         return [cluster.list_entry(now) for cluster in clusters], token
 
     def list_cluster_jobs(
@@ -218,11 +225,16 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         snowball_type: str | None = None,
         description: str | None = None,
         details: dict[str, Any],
+        listing_lag: float = 0.0,
     ) -> str:
-        """Create a job: a node of ``cluster_id``, or one that stands for itself."""
+        """
+        Create a job: a node of ``cluster_id``, or one that stands for itself.
+
+        :param listing_lag: simulated seconds until listings have it.
+        """
         self._check_addresses(details)
         if cluster_id is not None:
-            return self._create_node(cluster_id, job_type, snowball_type, description)
+            return self._create_node(cluster_id, job_type, snowball_type, description, listing_lag)
         members = details | given(JobType=job_type)
         missing = [name for name in ("JobType", "AddressId", "ShippingOption") if name not in members]
         if missing or job_type is None:
@@ -231,10 +243,19 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             )
         if job_type == JobType.LOCAL_USE and snowball_type in _NO_LOCAL_USE:
             raise InvalidInputCombinationException(f"{snowball_type} does not support {job_type} jobs")
-        return self.add_job(JobType(job_type), snowball_type or "EDGE", description, details).job_id
+        with self._lock:
+            self._check_device_limit(1)
+            return self.add_job(
+                JobType(job_type), snowball_type or "EDGE", description, details, listing_lag
+            ).job_id
 
     def _create_node(
-        self, cluster_id: str, job_type: str | None, snowball_type: str | None, description: str | None
+        self,
+        cluster_id: str,
+        job_type: str | None,
+        snowball_type: str | None,
+        description: str | None,
+        listing_lag: float,
     ) -> str:
         cluster = self.cluster(cluster_id)
         if job_type not in (None, JobType.LOCAL_USE):
@@ -253,8 +274,9 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             out = [job for job in cluster.live_jobs(now) if not job.has_reached(JobState.WITH_AWS, now)]
             if len(out) >= CLUSTER_LIMIT:
                 raise ClusterLimitExceededException(cluster_id, CLUSTER_LIMIT)
+            self._check_device_limit(1)
             lag = 0.0 if state is ClusterState.AWAITING_QUORUM else LISTING_LAG
-            return self.add_node(cluster, now, description, lag).job_id
+            return self.add_node(cluster, now, description, max(lag, listing_lag)).job_id
 
     def update_job(self, job_id: str, changes: dict[str, Any]) -> None:
         """Change a job that is New."""
@@ -383,7 +405,25 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             and job.has_reached(JobState.PREPARING_APPLIANCE, now)
             and not job.has_reached(JobState.COMPLETE, now)
         ]
-        return {"SnowballLimit": SNOWBALL_LIMIT, "SnowballsInUse": len(in_use)}
+        limit = SNOWBALL_LIMIT if self.device_limit is None else self.device_limit
+        return {"SnowballLimit": limit, "SnowballsInUse": len(in_use)}
+
+    def _check_device_limit(self, more: int) -> None:
+        """Refuse what would be more devices, ordered and not back yet, than the account may have."""
+        if self.device_limit is None:
+            return
+        now = self.clock.now()
+        out = [
+            job
+            for job in self.known_jobs()
+            if job.has_device
+            and job.state(now) != JobState.CANCELLED
+            and not job.has_reached(JobState.COMPLETE, now)
+        ]
+        if len(out) + more > self.device_limit:
+            raise InvalidInputCombinationException(
+                f"the account may have {self.device_limit} devices at a time, and has {len(out)}"
+            )
 
     def _links(self, base_url: str) -> Links:
         return Links(base_url, self.account_id, self.region_name, self.clock.wall())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from errno import ECONNRESET
@@ -18,6 +18,7 @@ from botocore.model import OperationModel, ServiceModel
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
+from .clock import parse_duration
 from .documents import Answer, fetch
 from .exceptions import InvalidNextTokenException
 from .faults import Fault
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 #: Tells the server to reset the connection in place of an answer.
 RESET_HEADER = "X-Snowball-Reset"
 
+_ASKED_FOR = "The service failed to answer; this is a fault that was asked for."
 #: So many times whoever waits is given the same states; whoever looks twice is not.
 _WAITS_IN_VAIN = 5
 _STATE = re.compile(r'"(?:Job|Cluster)State":\s*"(.*?)"')
@@ -88,6 +90,8 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
         """Read the request."""
         self._environ = getattr(request, "environ", {})
         self._pretended_state: str | None = None
+        self._loss: Mapping[str, Any] | None = None
+        self._listing_lag = 0.0
         super().setup_class(request, *args, **kwargs)
 
     def parse_parameters(self, request: Any) -> None:
@@ -118,6 +122,8 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
             response = super().call_action()
         finally:
             announcer.announce()
+        if self._loss is not None:
+            return self._lose(response, self._loss)
         if snowball_clock.paused and action.startswith(("List", "Describe")):
             self._warn_who_waits_in_vain(action, response[2])
         return response
@@ -149,6 +155,10 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
                     self.params["NextToken"] = shifted(self.params["NextToken"], options["by"])
             case "unknown_state":
                 self._pretended_state = options["state"]
+            case "late_listing":
+                self._listing_lag = parse_duration(options["lag"])
+            case "lost_answer":
+                self._loss = options
             case "reset":
                 return self._reset_connection()
             case "throttle":
@@ -162,12 +172,22 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
             case "server_error":
                 status = options["status"]
                 code = "ServiceUnavailable" if status == 503 else "InternalServerError"
-                return self._error(
-                    status, code, "The service failed to answer; this is a fault that was asked for."
-                )
+                return self._error(status, code, _ASKED_FOR)
             case "error":
                 return self._error(options["status"], options["code"], options["message"])
         return None
+
+    def _lose(self, response: Any, options: Mapping[str, Any]) -> Any:
+        """Return what a client gets in place of an answer to what was carried out."""
+        status, headers, body = response
+        match options["how"]:
+            case "server_error":
+                return self._error(500, "InternalServerError", _ASKED_FOR)
+            case "cut":
+                return status, headers, body[: len(body) // 2]
+            case "hang":
+                snowball_faults.sleep(options["seconds"])
+        return self._reset_connection()
 
     def _reset_connection(self) -> Any:
         """Let the client see a connection that is reset, as its transport would."""
@@ -233,6 +253,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
             initial_cluster_size=params.get("InitialClusterSize"),
             force_create_jobs=params.get("ForceCreateJobs", False),
             details=self._details(params),
+            listing_lag=self._listing_lag,
         )
         return ActionResult({"ClusterId": cluster_id, "JobListEntries": jobs})
 
@@ -244,6 +265,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
             snowball_type=params.get("SnowballType"),
             description=params.get("Description"),
             details=self._details(params),
+            listing_lag=self._listing_lag,
         )
         return ActionResult({"JobId": job_id})
 

@@ -33,6 +33,9 @@ request a Host that is loopback or what the server is bound to (or 403); bound t
     Every cluster of every account and region, with its state and the ids of its jobs.
 ``POST /_snowball/clusters/CID…/jobs``
     ``{"count": 250}`` adds as many nodes, beyond AWS's limit of 16.
+``GET /_snowball/limits``, ``POST /_snowball/limits``
+    How many devices an account may have at a time: ``{"limit": 2}``, null for no limit, also with
+    ``"account"`` and ``"region"`` (123456789012 in us-east-1). Orders beyond it are refused.
 ``GET /_snowball/faults``, ``POST /_snowball/faults``
     The faults with how many requests each has struck; ``{"kind": "throttle", "rate": 0.5}`` adds one:
     the arguments of :meth:`.faults.Faults.add`.

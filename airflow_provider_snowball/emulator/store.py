@@ -71,6 +71,8 @@ class Store:
         self._transitions = TransitionQueue()
         #: Whether any job has named a topic to notify.
         self.has_topics = False
+        #: How many devices the account may have at a time; None: as many as are ordered.
+        self.device_limit: int | None = None
 
     def announce(self) -> None:
         """Announce at once what came of something that was steered. A store by itself announces nothing."""
@@ -120,12 +122,17 @@ class Store:
         snowball_type: str,
         description: str | None,
         details: dict[str, Any],
+        lag: float = 0.0,
     ) -> Job:
-        """Add a job that belongs to no cluster, on its way at once; an export with its parts."""
+        """
+        Add a job that belongs to no cluster, on its way at once; an export with its parts.
+
+        :param lag: simulated seconds until listings have it.
+        """
         with self._lock:
             now = self.clock.now()
             kind = MainJob if job_type is JobType.EXPORT else Job
-            job = self._add(now, kind, job_type, snowball_type, description, details)
+            job = self._add(now, kind, job_type, snowball_type, description, details, listed_at=now + lag)
             if isinstance(job, MainJob):
                 self._split(job, USUAL_PARTS, now)
             self._start(job, now)
@@ -316,6 +323,18 @@ class Store:
             job.change(Plan(change(job.rest(now))), now)
             self._changed(job)
         self.announce()
+
+    def set_device_limit(self, limit: int | None) -> None:
+        """
+        Refuse orders that would be more devices at a time; None for no limit.
+
+        AWS documents a limit, one device by default, and not how an order beyond it is refused.
+
+        :raises ValueError: if it is below 0.
+        """
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise ValueError(f"limit must be a whole number of at least 0, or none; got {limit!r}")
+        self.device_limit = limit
 
     def set_objects(self, job_id: str, objects: Mapping[str, int]) -> None:
         """

@@ -1,4 +1,4 @@
-"""What the Test button of Airflow's connection form asks, and how it tells the outcome."""
+"""What the Test button of Airflow's connection form asks, how it tells the outcome, and who asks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botocore.config import Config
 from airflow_provider_snowball.hooks.errors import classify
 from airflow_provider_snowball.hooks.whole_answers import take_whole_answers_only
 
-__all__ = ["ask_for_a_cluster"]
+__all__ = ["ask_for_a_cluster", "identity_of"]
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,19 @@ def ask_for_a_cluster(hook: AwsGenericHook[Any]) -> tuple[bool, str]:
             outcome += ", which this test alone asks for"
         return False, ": ".join(filter(None, [where, who, outcome]))
     return True, ": ".join(filter(None, [where, who, "AWS Snowball answers"]))
+
+
+def identity_of(hook: AwsGenericHook[Any]) -> str | None:
+    """
+    Return the ARN that the requests of a hook come from, or None if AWS does not tell.
+
+    Never raises. STS tells whoever asks; no permission is needed.
+    """
+    try:
+        return _identity(_clients(hook))
+    except Exception as error:
+        log.debug("No client can ask STS for the identity: %s", type(error).__name__)
+        return None
 
 
 def _clients(hook: AwsGenericHook[Any]) -> Callable[[str], Any]:

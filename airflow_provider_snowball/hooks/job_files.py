@@ -7,11 +7,14 @@ logs no addresses (urllib3 and httpx do), and stands in no message and no except
 
 from __future__ import annotations
 
+import os
 import ssl
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse, InvalidURL, responses
+from pathlib import Path
 from typing import IO, TypeVar, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -30,7 +33,7 @@ from airflow_provider_snowball.exceptions import SnowballFileError
 from airflow_provider_snowball.hooks.redaction import bounded, redacted
 from airflow_provider_snowball.verification.records import UnreadableError
 
-__all__ = ["LONGEST_LINE", "lines_of", "open_link", "text_of", "understood"]
+__all__ = ["LONGEST_LINE", "bytes_of", "keep", "lines_of", "open_link", "text_of", "understood"]
 
 T = TypeVar("T")
 #: Seconds without any byte after which the transfer has failed.
@@ -113,6 +116,40 @@ def _shown(words: object, link: str) -> str:
 def text_of(line: bytes) -> str:
     """Return a line for people to read, without its end."""
     return line.decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def bytes_of(response: HTTPResponse, what: str) -> bytes:
+    """
+    Return an answer, all of it.
+
+    :raises SnowballFileError: if it breaks off.
+    """
+    with closing(response):
+        try:
+            return response.read()
+        except (OSError, HTTPException) as error:
+            raise SnowballFileError(f"Cannot read {what}: {type(error).__name__}: {error} [SNB507]") from None
+
+
+def keep(content: bytes, path: str | os.PathLike[str], what: str) -> None:
+    """
+    Write a file for its owner alone, whole or not at all.
+
+    :raises SnowballFileError: if it cannot be written.
+    """
+    target, written = Path(path), None
+    try:
+        # Of mode 600 from its first moment on.
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".snowball-")
+        written = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        written.replace(target)
+    except OSError as error:
+        if written is not None:
+            written.unlink(missing_ok=True)
+        words = error.strerror or type(error).__name__
+        raise SnowballFileError(f"Cannot write {what} to {target}: {words} [SNB508]") from None
 
 
 def lines_of(response: HTTPResponse, what: str) -> Iterator[bytes]:

@@ -9,9 +9,9 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager
 from functools import cached_property
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from airflow_provider_snowball.exceptions import (
     SnowballConnectionError,
     SnowballFileError,
 )
+from airflow_provider_snowball.hooks.audit import audited
 from airflow_provider_snowball.hooks.connection_form import (
     CONN_TYPE,
     EXTRA_FIELDS,
@@ -42,11 +43,16 @@ from airflow_provider_snowball.hooks.connection_settings import (
 )
 from airflow_provider_snowball.hooks.connection_test import ask_for_a_cluster
 from airflow_provider_snowball.hooks.errors import classify
-from airflow_provider_snowball.hooks.job_files import lines_of, open_link, text_of, understood
+from airflow_provider_snowball.hooks.job_files import bytes_of, keep, lines_of, open_link, text_of, understood
 from airflow_provider_snowball.hooks.redaction import bounded, redacted
 from airflow_provider_snowball.hooks.whole_answers import take_whole_answers_only, unreadable_as_broken
 from airflow_provider_snowball.lifecycle import ArgumentError, JobListEntry
-from airflow_provider_snowball.validate import check_cluster_id, check_job_id, check_page_size
+from airflow_provider_snowball.validate import (
+    check_cluster_id,
+    check_job_id,
+    check_page_size,
+    check_shipping_option,
+)
 from airflow_provider_snowball.verification.job_log import key_decoder, read_log
 from airflow_provider_snowball.verification.records import Claim, Source
 from airflow_provider_snowball.verification.tables import decoded
@@ -90,7 +96,7 @@ _LOGS = {"success": "JobSuccessLogURI", "failure": "JobFailureLogURI"}
 
 class SnowballHook(AwsGenericHook["SnowballClient"]):
     """
-    Read AWS Snowball's clusters and jobs.
+    Read AWS Snowball's clusters and jobs, cancel them, and get what opens a device.
 
     Takes the parameters of
     :class:`~airflow.providers.amazon.aws.hooks.base_aws.AwsGenericHook`; ``client_type`` is set.
@@ -452,13 +458,139 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         .. seealso:: https://docs.aws.amazon.com/snowball/latest/api-reference/API_JobLogs.html
         """
         what = f"the completion report of job {job_id}"
-        with closing(self._open(job_id, "JobCompletionReportURI", what)) as response:
-            try:
-                return response.read()
-            except (OSError, HTTPException) as error:
-                raise SnowballFileError(
-                    f"Cannot read {what}: {type(error).__name__}: {error} [SNB507]"
-                ) from None
+        return bytes_of(self._open(job_id, "JobCompletionReportURI", what), what)
+
+    def get_job_unlock_code(self, job_id: str) -> str:
+        """
+        Return the unlock code of a device; with its manifest, it opens the device.
+
+        Airflow shows asterisks for it in the logs of the task. It is a secret all the same: hand it to where
+        it belongs, and return it from no task, since what a task returns is stored as an XCom.
+
+        :raises ValueError: before any request, if the id has the wrong form.
+        :raises botocore.exceptions.ClientError: ``InvalidJobStateException`` unless the job is WithCustomer.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.get_job_unlock_code`
+        """
+        check_job_id(job_id)
+        conn = self.conn
+        with self._audited("GetJobUnlockCode", job_id=job_id), unreadable_as_broken("GetJobUnlockCode"):
+            code = conn.get_job_unlock_code(JobId=job_id).get("UnlockCode")
+        if not code:
+            raise SnowballAnswerError(
+                "The answer to GetJobUnlockCode does not count, since it has no UnlockCode [SNB301]"
+            )
+        mask_secret(code)
+        return code
+
+    def download_manifest(self, job_id: str, path: str | os.PathLike[str]) -> None:
+        """
+        Write the manifest of a device to a file; with its unlock code, it opens the device.
+
+        The file is there whole or not at all, and is for its owner alone (mode 600). Whoever has both should
+        not have got them by the same way: keep them apart.
+
+        :raises ValueError: before any request, if the id has the wrong form.
+        :raises SnowballFileError: if the manifest cannot be read to its end, or the file cannot be written.
+        :raises botocore.exceptions.ClientError: ``InvalidJobStateException`` unless the job is WithCustomer.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.get_job_manifest`
+        """
+        check_job_id(job_id)
+        conn, what = self.conn, f"the manifest of job {job_id}"
+        with self._audited("GetJobManifest", job_id=job_id), unreadable_as_broken("GetJobManifest"):
+            link = conn.get_job_manifest(JobId=job_id).get("ManifestURI")
+        if not link:
+            raise SnowballAnswerError(
+                "The answer to GetJobManifest does not count, since it has no ManifestURI [SNB301]"
+            )
+        keep(bytes_of(self._follow(link, what), what), path, what)
+
+    def create_return_shipping_label(
+        self,
+        job_id: str,
+        *,
+        shipping_option: Literal["SECOND_DAY", "NEXT_DAY", "EXPRESS", "STANDARD"] | None = None,
+    ) -> str:
+        """
+        Ask AWS for a label for a device's way back, and return its status, such as ``InProgress``.
+
+        One that is there already, or is being made, is no error: the answer is its status.
+
+        :param shipping_option: the speed of the way back; None leaves it to AWS.
+        :raises ValueError: before any request, if an argument has the wrong form.
+        :raises botocore.exceptions.ClientError: ``InvalidJobStateException`` unless the job is WithCustomer.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.create_return_shipping_label`
+        """
+        check_job_id(job_id)
+        if shipping_option is not None:
+            check_shipping_option(shipping_option)
+        conn = self.conn
+        how: dict[str, Any] = {} if shipping_option is None else {"ShippingOption": shipping_option}
+        try:
+            with unreadable_as_broken("CreateReturnShippingLabel"):
+                status = conn.create_return_shipping_label(JobId=job_id, **how).get("Status")
+        except (conn.exceptions.ConflictException, conn.exceptions.ReturnShippingLabelAlreadyExistsException):
+            return self._return_label(job_id)[0]
+        return str(status)
+
+    def download_return_shipping_label(self, job_id: str, path: str | os.PathLike[str]) -> None:
+        """
+        Write the label for a device's way back to a file, as AWS made it (a PDF).
+
+        :raises ValueError: before any request, if the id has the wrong form.
+        :raises SnowballFileError: if it is not there yet, cannot be read to its end, or cannot be written.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_return_shipping_label`
+        """
+        check_job_id(job_id)
+        status, link = self._return_label(job_id)
+        what = f"the return shipping label of job {job_id}"
+        if not link:
+            raise SnowballFileError(
+                f"There is no {what.removeprefix('the ')}, whose status is {status}: ask for one by "
+                "create_return_shipping_label, which AWS takes a while to make [SNB506]"
+            )
+        keep(bytes_of(self._follow(link, what), what), path, what)
+
+    def _audited(self, action: str, **what: Any) -> AbstractContextManager[None]:
+        return audited(self, self.find_region(), action, **what)
+
+    def _return_label(self, job_id: str) -> tuple[str, str | None]:
+        conn = self.conn
+        with unreadable_as_broken("DescribeReturnShippingLabel"):
+            answer = conn.describe_return_shipping_label(JobId=job_id)
+        return str(answer.get("Status")), answer.get("ReturnShippingLabelURI")
+
+    def cancel_job(self, job_id: str) -> None:
+        """
+        Cancel a job, which AWS does before it is PreparingAppliance only.
+
+        :raises ValueError: before any request, if the id has the wrong form.
+        :raises botocore.exceptions.ClientError: ``InvalidJobStateException`` if it is too late, or was
+            cancelled before, by a request whose answer was lost, too.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.cancel_job`
+        """
+        check_job_id(job_id)
+        conn = self.conn
+        with self._audited("CancelJob", job_id=job_id), unreadable_as_broken("CancelJob"):
+            conn.cancel_job(JobId=job_id)
+
+    def cancel_cluster(self, cluster_id: str) -> None:
+        """
+        Cancel a cluster and its jobs, which AWS does while the cluster is AwaitingQuorum only.
+
+        :raises ValueError: before any request, if the id has the wrong form.
+        :raises botocore.exceptions.ClientError: as for :meth:`cancel_job`.
+
+        .. seealso:: :external+boto3:py:meth:`Snowball.Client.cancel_cluster`
+        """
+        check_cluster_id(cluster_id)
+        conn = self.conn
+        with self._audited("CancelCluster", cluster_id=cluster_id), unreadable_as_broken("CancelCluster"):
+            conn.cancel_cluster(ClusterId=cluster_id)
 
     def _describe_job(self, job_id: str) -> dict[str, Any]:
         check_job_id(job_id)
@@ -476,6 +608,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 f"There is no {what.removeprefix('the ')}, whose state is {metadata.get('JobState')}: "
                 "AWS makes it when the job is Complete [SNB506]"
             )
+        return self._follow(link, what)
+
+    def _follow(self, link: str, what: str) -> HTTPResponse:
         # Should anything log it after all, Airflow's task logs show asterisks.
         mask_secret(link)
         proxies = getattr(self.config, "proxies", None)

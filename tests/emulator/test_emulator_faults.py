@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError, ConnectionClosedError, PaginationEr
 
 from airflow_provider_snowball.emulator import snowball_clock, snowball_faults
 from airflow_provider_snowball.emulator.server import SnowballServer
+from tests.emulator.conftest import check_response
 from tests.emulator.snowball_calls import (
     BAD_TOKEN,
     Connect,
     backend,
     client_of,
+    create_address,
     create_cluster,
     create_job,
     eventually,
@@ -196,6 +198,116 @@ def test_unknown_state(client: Any) -> None:
     assert "Teleporting" not in states_of(client, cluster_id)
 
 
+def created(client: Any) -> int:
+    return len(client.list_jobs()["JobListEntries"])
+
+
+class TestLostAnswers:
+    """What was asked for happens, and whoever asked does not get to know."""
+
+    ONCE = Config(retries={"total_max_attempts": 1}, read_timeout=10)
+
+    def order(self, client: Any) -> dict[str, Any]:
+        address = create_address(client)
+        answer = client.create_job(JobType="IMPORT", AddressId=address, ShippingOption="STANDARD")
+        return dict(answer)
+
+    @pytest.mark.parametrize(
+        ("fault", "sent"),
+        [({"how": "reset"}, 4), ({"how": "hang", "seconds": 0.1}, 4), ({"how": "server_error"}, 4)],
+    )
+    def test_each_retry_is_an_order_more(
+        self, client: Any, slept: list[float], fault: dict[str, Any], sent: int
+    ) -> None:
+        added = snowball_faults.add("lost_answer", operations=["CreateJob"], **fault)
+        with pytest.raises((ClientError, ConnectionClosedError)):
+            self.order(client)
+        assert (added.hits, created(client)) == (sent, sent)
+        assert slept == ([0.1] * sent if fault["how"] == "hang" else [])
+
+    def test_an_answer_that_is_cut(self, client: Any) -> None:
+        client.meta.events.unregister("after-call.snowball.*", check_response)
+        snowball_faults.add("lost_answer", operations=["CreateJob"], how="cut")
+        # botocore takes what is no JSON for an answer without members.
+        assert "JobId" not in self.order(client)
+        assert created(client) == 1
+
+    def test_a_cluster(self, client: Any) -> None:
+        snowball_faults.add("lost_answer", operations=["CreateCluster"], count=1)
+        create_cluster(client)
+        assert len(client.list_clusters()["ClusterListEntries"]) == 2
+
+
+class TestLateListing:
+    def test_a_job(self, client: Any) -> None:
+        snowball_faults.add("late_listing", operations=["CreateJob"], lag="30m")
+        job_id = create_job(client, "IMPORT")
+        assert created(client) == 0
+        assert client.describe_job(JobId=job_id)["JobMetadata"]["JobState"] == "New"
+        snowball_clock.jump("29m")
+        assert created(client) == 0
+        snowball_clock.jump("2m")
+        assert created(client) == 1
+
+    def test_a_cluster_and_its_jobs(self, client: Any) -> None:
+        snowball_faults.add("late_listing", operations=["CreateCluster"], lag=600)
+        cluster_id = create_cluster(client)
+        assert client.list_clusters()["ClusterListEntries"] == []
+        assert created(client) == 0
+        assert client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"] == []
+        snowball_clock.jump("11m")
+        assert len(client.list_clusters()["ClusterListEntries"]) == 1
+        assert created(client) == 5
+
+    def test_a_node(self, client: Any) -> None:
+        cluster_id = create_cluster(client)
+        snowball_faults.add("late_listing", lag="2h")
+        client.create_job(ClusterId=cluster_id)
+        snowball_clock.jump("1h")
+        assert len(ids_of(client, cluster_id)) == 5
+        snowball_clock.jump("61m")
+        assert len(ids_of(client, cluster_id)) == 6
+
+
+class TestDeviceLimit:
+    def test_an_order_beyond_it_is_refused(self, client: Any) -> None:
+        backend().set_device_limit(2)
+        first = create_job(client, "IMPORT")
+        create_job(client, "LOCAL_USE")
+        orders: list[Callable[[], str]] = [
+            lambda: create_job(client, "IMPORT"),
+            lambda: create_cluster(client),
+        ]
+        for order in orders:
+            with pytest.raises(
+                client.exceptions.InvalidInputCombinationException, match="may have 2 devices at a"
+            ):
+                order()
+        assert client.get_snowball_usage()["SnowballLimit"] == 2
+        client.cancel_job(JobId=first)
+        create_job(client, "IMPORT")
+        backend().set_device_limit(None)
+        create_cluster(client)
+
+    def test_over_http(self) -> None:
+        with SnowballServer() as server:
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            headers = {"Content-Type": "application/json"}
+            connection.request("POST", "/_snowball/limits", json.dumps({"limit": 0}), headers)
+            assert json.load(connection.getresponse())["limits"] == [
+                {"account": "123456789012", "region": "us-east-1", "limit": 0}
+            ]
+            connection.close()
+            client = client_of(server.endpoint_url)
+            with pytest.raises(ClientError, match="may have 0 devices at a time, and has 0"):
+                create_job(client, "IMPORT")
+
+    @pytest.mark.parametrize("limit", [-1, True, "2", 1.5])
+    def test_no_number(self, client: Any, limit: Any) -> None:
+        with pytest.raises(ValueError, match=r"^limit must be a whole number of at least 0"):
+            backend().set_device_limit(limit)
+
+
 class TestWhichRequests:
     def struck(self, client: Any, times: int = 1, operation: str = "list_jobs") -> list[bool]:
         outcomes = []
@@ -256,6 +368,14 @@ class TestWhichRequests:
         (
             {"kind": "server_error", "status": 200},
             "status of server_error must be a status from 400 to 599; got 200",
+        ),
+        (
+            {"kind": "lost_answer", "how": "softly"},
+            "how of lost_answer must be one of reset, hang, .*; got 'softly'",
+        ),
+        (
+            {"kind": "late_listing", "lag": "soon"},
+            "lag of late_listing must be a duration such as .*; got 'soon'",
         ),
         ({"kind": "latency", "seconds": -1}, "seconds of latency must be a number of seconds; got -1"),
         ({"kind": "shifted_listing", "by": 0}, "by of shifted_listing must be a whole number other than 0"),

@@ -317,6 +317,7 @@ OURS = {
     f"{PACKAGE}.links",
     f"{PACKAGE}.links.snowball",
     f"{PACKAGE}.operators",
+    f"{PACKAGE}.operators.cancel",
     f"{PACKAGE}.operators.snowball",
     f"{PACKAGE}.operators.verify_import",
     f"{PACKAGE}.sensors",
@@ -350,6 +351,7 @@ AIRFLOWS = (
     "airflow.ti_deps.deps.ready_to_reschedule",
 )
 IMPORT_OURS = """
+from airflow_provider_snowball.operators.cancel import CancelJobOperator
 from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
 from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
@@ -364,6 +366,7 @@ with DAG(dag_id="ours", schedule=None, start_date=datetime(2026, 1, 1)):
     cluster = "CID123e4567-e89b-12d3-a456-426655440000"
     wait = ClusterJobsSensor(task_id="wait", cluster_id=cluster, target_state="WithCustomer", deferrable=True)
     wait >> ListClusterJobsOperator(task_id="list", cluster_id=cluster, job_states=["WithCustomer"])
+    CancelJobOperator(task_id="cancel", job_id="{{ params.job_id }}")
     VerifyImportOperator(task_id="verify", job_ids="{{ params.job_ids }}", manifest="s3://bucket/manifest.csv")
 """
 

@@ -45,6 +45,7 @@ MODULES = (
     "hooks.snowball",
     "lifecycle",
     "links.snowball",
+    "operators.cancel",
     "operators.snowball",
     "operators.verify_import",
     "sensors.snowball",

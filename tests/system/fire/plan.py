@@ -34,7 +34,7 @@ _ALL_DOWN = 60.0
 #: fail without it.
 _EARLY = 6
 _HEALTHY_WITHIN = 300.0
-#: Airflow takes half a minute without a heartbeat for unwell; and then so long, for what starts beside others.
+#: Airflow takes half a minute without a heartbeat for unwell; then so long, for what starts beside others.
 _PROBED_AFTER = 60.0
 
 
