@@ -40,11 +40,11 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not system" -n $(WORKERS)
+	$(BIN)/python -m pytest -m "not system" -n $(WORKERS) --dist worksteal
 
 # The same properties as in the tests, with fifty times as many histories (an hour or so).
 fuzz: $(VENV)/.installed
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/properties -n $(WORKERS)
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/properties -n $(WORKERS) --dist worksteal
 
 # Fails if a mutant survives that tests/mutants/survivors.toml gives no reason for; MUTANTS="waiting/text.py" and
 # the like goes to the driver.
@@ -78,7 +78,7 @@ test-wheel: dist
 	rm -r build/sdist/airflow_provider_snowball
 	cd build/sdist && $(WHEEL_BIN)/python -c \
 		'import airflow_provider_snowball as p; assert "site-packages" in p.__file__, p.__file__; print("testing", p.__file__)'
-	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m "not system and not browser" -n $(WORKERS)
+	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m "not system and not browser" -n $(WORKERS) --dist worksteal
 	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m "system or browser"
 
 # Lines of noxfile.py. SNOWBALL_PYTHON_3_13 and the like name interpreters by absolute path; TESTS="tests/unit -x" and

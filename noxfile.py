@@ -130,7 +130,9 @@ def _test(session: nox.Session, line: Line) -> None:
     alone = {"PYTHONPATH": None}
     session.run("python", "-c", _WHERE, env=alone)
     warnings = ("-W", "ignore::DeprecationWarning") if line.warns else ()
-    runs: list[tuple[str, ...]] = [("-m", "not system and not browser", "-n", os.environ.get("WORKERS", "2"))]
+    runs: list[tuple[str, ...]] = [
+        ("-m", "not system and not browser", "-n", os.environ.get("WORKERS", "2"), "--dist", "worksteal")
+    ]
     if os.environ.get("SNOWBALL_SYSTEM") != "0":
         runs.append(("-m", "system and not browser"))
     if session.posargs:
