@@ -92,7 +92,9 @@ __all__ = [
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "conf",
+    "datetime_trigger",
     "first_poke_of_this_try",
+    "forever",
     "is_deferral_timeout",
     "is_made_from_mapped",
     "mask_secret",
@@ -153,6 +155,22 @@ def try_numbers(context: Context, retries: int) -> tuple[int, int]:
 def task_state_store(context: Context) -> Any | None:
     """Return Airflow's store of what a task remembers between its runs (3.3 and later), or None."""
     return context.get("task_state_store")
+
+
+def forever() -> Any:
+    """Return what that store takes for a time without an end (3.3 and later)."""
+    from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+    return NEVER_EXPIRE
+
+
+def datetime_trigger(moment: datetime) -> Any:
+    """Return Airflow's own trigger that fires at a time."""
+    try:
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+    except ImportError:  # Airflow 2.11, which need not have that provider
+        from airflow.triggers.temporal import DateTimeTrigger  # type: ignore[import-not-found,no-redef]  # there then
+    return DateTimeTrigger(moment=moment)
 
 
 def remembers_between_pokes() -> bool:

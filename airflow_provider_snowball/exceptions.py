@@ -7,8 +7,10 @@ What the hook, the sensors and the operators raise, beside botocore's own except
     ├── SnowballTargetUnreachableError   jobs ended short of the target            final
     ├── SnowballJobsOverdueError         jobs are late, and on_overdue is "fail"   final
     ├── SnowballVerificationError        what was imported is not what it should be final
+    ├── SnowballOrderError               only a person can tell what is right      final
     ├── SnowballPermanentError           asking again gets the same answer         final
     ├── SnowballOutageError              no listing for too long                   retried
+    ├── SnowballOrderDelayedError        an order could not be made in this try    retried
     ├── SnowballTriggerError             the triggerer gave no verdict             retried
     ├── SnowballAnswerError              an answer of AWS is not whole             retried
     ├── SnowballConnectionError          an Airflow connection cannot be used      retried
@@ -28,6 +30,8 @@ __all__ = [
     "SnowballError",
     "SnowballFileError",
     "SnowballJobsOverdueError",
+    "SnowballOrderDelayedError",
+    "SnowballOrderError",
     "SnowballOutageError",
     "SnowballPermanentError",
     "SnowballTargetUnreachableError",
@@ -61,6 +65,23 @@ class SnowballVerificationError(SnowballError, AirflowFailException):
     What was imported is not what it should be, or cannot be told to be: the source has to stay.
 
     The message has the counts, and the first objects that differ. ``retries`` do not apply.
+    """
+
+
+class SnowballOrderError(SnowballError, AirflowFailException):
+    """
+    An order that failed for good: it was refused, or nobody but a person can tell what became of it.
+
+    The message has the marker, account and region, and what to do. ``retries`` do not apply: a second order
+    is a second device.
+    """
+
+
+class SnowballOrderDelayedError(SnowballError):
+    """
+    An order could not be made, or looked for, in this try: too many calls failed. ``retries`` apply.
+
+    Another try never orders what may have been ordered.
     """
 
 

@@ -35,7 +35,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["aws"],
             }
         ],
-        "operators": _modules("operators", "cancel", "snowball", "verify_import"),
+        "operators": _modules("operators", "cancel", "create", "snowball", "verify_import"),
         "sensors": _modules("sensors"),
         "hooks": _modules("hooks"),
         "triggers": _modules("triggers", "snowball", "watching"),
@@ -63,6 +63,16 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "float",
                         "example": None,
                         "default": "20",
+                    },
+                    "allow_orders": {
+                        "description": (
+                            "Whether tasks may order devices, which AWS ships and bills. Without it, those "
+                            "that would fail, and those with submit=False show what they would order."
+                        ),
+                        "version_added": "1.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
                     },
                 },
             }

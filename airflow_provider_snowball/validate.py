@@ -112,12 +112,15 @@ def check_job_id(value: Any, name: str = "job_id") -> str:
 
 def check_job_ids(value: Any, name: str = "job_ids") -> list[str] | None:
     """
-    Return ``value`` as a list of job ids, or None if it is None.
+    Return ``value`` as a list of job ids, or None if it is None; a single id is a list of one.
 
-    :raises ArgumentError: if it is not a list, is empty, or holds anything but job ids.
+    :raises ArgumentError: if it is neither, is empty, or holds anything but job ids.
     """
     if value is None:
         return None
+    if isinstance(value, str) and _JOB_ID.fullmatch(value):
+        # What another task has returned that has ordered a device.
+        return [value]
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise ArgumentError(
             f"{name} must be a list of job ids; got the {type(value).__name__} {value!r}. To pass another "

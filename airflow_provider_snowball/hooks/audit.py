@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from airflow_provider_snowball.hooks.connection_test import identity_of
 
-__all__ = ["WORDS", "audited"]
+__all__ = ["WORDS", "account_of", "audited"]
 
 log = logging.getLogger(__name__)
 
@@ -33,20 +33,29 @@ _TASK = {
 }
 
 
+def account_of(arn: str | None) -> str | None:
+    """Return the account of an ARN: ``arn:partition:service:region:account:resource``."""
+    return arn.split(":")[4] if arn and arn.count(":") >= 5 else None
+
+
 @contextmanager
-def audited(hook: AwsGenericHook[Any], region: str | None, action: str, **what: Any) -> Iterator[None]:
+def audited(
+    hook: AwsGenericHook[Any], region: str | None, action: str, **what: Any
+) -> Iterator[dict[str, Any]]:
     """
     Log what was done within: to what, by which identity of AWS, where, in which task, and what came of it.
 
-    ``outcome`` is ``done``, the error's code, or the name of what was raised in place of an answer.
+    ``outcome`` is ``done``, the error's code, or the name of what was raised in place of an answer; or what
+    is put into the dict that this yields, with all else that is in there.
 
     :param region: that of the requests.
     :param action: the API's name of it.
     :param what: the ids of what it was done to; never a secret.
     """
     outcome = "unknown"
+    more: dict[str, Any] = {}
     try:
-        yield
+        yield more
         outcome = "done"
     except Exception as error:
         code = error.response.get("Error", {}).get("Code") if isinstance(error, ClientError) else None
@@ -58,9 +67,9 @@ def audited(hook: AwsGenericHook[Any], region: str | None, action: str, **what: 
             "action": action,
             **what,
             "outcome": outcome,
+            **more,
             "identity": who,
-            # arn:partition:service:region:account:resource
-            "account": who.split(":")[4] if who and who.count(":") >= 5 else None,
+            "account": account_of(who),
             "region": region,
             "aws_conn_id": hook.aws_conn_id,
             **{name: os.environ.get(variable) for name, variable in _TASK.items()},

@@ -27,7 +27,7 @@ from airflow_provider_snowball.exceptions import (
     SnowballConnectionError,
     SnowballFileError,
 )
-from airflow_provider_snowball.hooks.audit import audited
+from airflow_provider_snowball.hooks.audit import account_of, audited
 from airflow_provider_snowball.hooks.connection_form import (
     CONN_TYPE,
     EXTRA_FIELDS,
@@ -41,7 +41,7 @@ from airflow_provider_snowball.hooks.connection_settings import (
     read_connection,
     verify_of,
 )
-from airflow_provider_snowball.hooks.connection_test import ask_for_a_cluster
+from airflow_provider_snowball.hooks.connection_test import ask_for_a_cluster, identity_of
 from airflow_provider_snowball.hooks.errors import classify
 from airflow_provider_snowball.hooks.job_files import bytes_of, keep, lines_of, open_link, text_of, understood
 from airflow_provider_snowball.hooks.redaction import bounded, redacted
@@ -474,7 +474,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """
         check_job_id(job_id)
         conn = self.conn
-        with self._audited("GetJobUnlockCode", job_id=job_id), unreadable_as_broken("GetJobUnlockCode"):
+        with self.audited("GetJobUnlockCode", job_id=job_id), unreadable_as_broken("GetJobUnlockCode"):
             code = conn.get_job_unlock_code(JobId=job_id).get("UnlockCode")
         if not code:
             raise SnowballAnswerError(
@@ -498,7 +498,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """
         check_job_id(job_id)
         conn, what = self.conn, f"the manifest of job {job_id}"
-        with self._audited("GetJobManifest", job_id=job_id), unreadable_as_broken("GetJobManifest"):
+        with self.audited("GetJobManifest", job_id=job_id), unreadable_as_broken("GetJobManifest"):
             link = conn.get_job_manifest(JobId=job_id).get("ManifestURI")
         if not link:
             raise SnowballAnswerError(
@@ -554,8 +554,36 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
             )
         keep(bytes_of(self._follow(link, what), what), path, what)
 
-    def _audited(self, action: str, **what: Any) -> AbstractContextManager[None]:
+    def audited(self, action: str, **what: Any) -> AbstractContextManager[dict[str, Any]]:
+        """
+        Log one line of what is done within: ``action``, to ``what``, by whom, and what came of it.
+
+        What is put into the dict that this yields is in the line, too.
+        """
         return audited(self, self.find_region(), action, **what)
+
+    def find_account(self) -> str | None:
+        """Return the account that requests are of, or None if STS does not tell."""
+        return account_of(identity_of(self))
+
+    def address_of(self, address_id: str | None) -> Mapping[str, Any] | None:
+        """Return an address, for a person to look at; None if there is none, or it cannot be asked for."""
+        if address_id is None:
+            return None
+        try:
+            return cast("Mapping[str, Any]", self.conn.describe_address(AddressId=address_id)["Address"])
+        except Exception as error:
+            self.log.warning("Address %s cannot be shown: %s", address_id, classify(error, self.where()))
+            return None
+
+    def device_quota(self) -> Mapping[str, int] | None:
+        """Return how many devices the account may have, and has in use; None if that cannot be asked for."""
+        try:
+            usage = self.conn.get_snowball_usage()
+        except Exception as error:
+            self.log.warning("The account's devices cannot be counted: %s", classify(error, self.where()))
+            return None
+        return {name: usage[name] for name in ("SnowballLimit", "SnowballsInUse") if name in usage}
 
     def _return_label(self, job_id: str) -> tuple[str, str | None]:
         conn = self.conn
@@ -575,7 +603,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """
         check_job_id(job_id)
         conn = self.conn
-        with self._audited("CancelJob", job_id=job_id), unreadable_as_broken("CancelJob"):
+        with self.audited("CancelJob", job_id=job_id), unreadable_as_broken("CancelJob"):
             conn.cancel_job(JobId=job_id)
 
     def cancel_cluster(self, cluster_id: str) -> None:
@@ -589,7 +617,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """
         check_cluster_id(cluster_id)
         conn = self.conn
-        with self._audited("CancelCluster", cluster_id=cluster_id), unreadable_as_broken("CancelCluster"):
+        with self.audited("CancelCluster", cluster_id=cluster_id), unreadable_as_broken("CancelCluster"):
             conn.cancel_cluster(ClusterId=cluster_id)
 
     def _describe_job(self, job_id: str) -> dict[str, Any]:

@@ -185,7 +185,7 @@ ROWS = [
         for value in (
             [],
             (),
-            JOB,
+            f"{JOB},{OTHER}",
             "",
             5,
             [None],

@@ -318,8 +318,13 @@ OURS = {
     f"{PACKAGE}.links.snowball",
     f"{PACKAGE}.operators",
     f"{PACKAGE}.operators.cancel",
+    f"{PACKAGE}.operators.create",
     f"{PACKAGE}.operators.snowball",
     f"{PACKAGE}.operators.verify_import",
+    f"{PACKAGE}.ordering",
+    f"{PACKAGE}.ordering.machine",
+    f"{PACKAGE}.ordering.marker",
+    f"{PACKAGE}.ordering.text",
     f"{PACKAGE}.sensors",
     f"{PACKAGE}.sensors.base",
     f"{PACKAGE}.sensors.snowball",
@@ -352,6 +357,7 @@ AIRFLOWS = (
 )
 IMPORT_OURS = """
 from airflow_provider_snowball.operators.cancel import CancelJobOperator
+from airflow_provider_snowball.operators.create import CreateJobOperator
 from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
 from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
@@ -366,6 +372,7 @@ with DAG(dag_id="ours", schedule=None, start_date=datetime(2026, 1, 1)):
     cluster = "CID123e4567-e89b-12d3-a456-426655440000"
     wait = ClusterJobsSensor(task_id="wait", cluster_id=cluster, target_state="WithCustomer", deferrable=True)
     wait >> ListClusterJobsOperator(task_id="list", cluster_id=cluster, job_states=["WithCustomer"])
+    CreateJobOperator(task_id="order", cluster_id=cluster, description="Tray 6")
     CancelJobOperator(task_id="cancel", job_id="{{ params.job_id }}")
     VerifyImportOperator(task_id="verify", job_ids="{{ params.job_ids }}", manifest="s3://bucket/manifest.csv")
 """

@@ -21,7 +21,7 @@ CODE = re.compile(r"\bSNB\d{3}\b")
 #: What tells users of something, by name. An UnreadableError becomes a SnowballFileError, with its code.
 TELLING = {"ArgumentError", "Fail", "Hopeless", "LogLine"} | set(exceptions.__all__)
 #: What hands on an error alone, which has a code of its own.
-HANDED_ON = {"…: …", "Job … does not exist: …"}
+HANDED_ON = {"…: …", "Job … does not exist: …", "…, and now …"}
 #: Codes that hooks/errors.py adds to the words of others: tests/unit/test_errors.py has which to which.
 ADDED = {"SNB204", "SNB209", "SNB210", "SNB211", "SNB212", "SNB303", "SNB304", "SNB305", "SNB306"}
 #: Those that another place adds to the text.

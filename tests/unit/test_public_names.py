@@ -46,6 +46,7 @@ MODULES = (
     "lifecycle",
     "links.snowball",
     "operators.cancel",
+    "operators.create",
     "operators.snowball",
     "operators.verify_import",
     "sensors.snowball",

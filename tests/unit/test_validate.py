@@ -248,7 +248,10 @@ class TestIds:
         with pytest.raises(ArgumentError, match=r"^the id must be JID"):
             check_job_id(None, "the id")
 
-    @pytest.mark.parametrize("value", [f"JID{UUID}", "[]", 5, True], ids=repr)
+    def test_a_single_id(self) -> None:
+        assert check_job_ids(f"JID{UUID}") == [f"JID{UUID}"]
+
+    @pytest.mark.parametrize("value", [f"JID{UUID},JID{UUID}", "[]", 5, True], ids=repr)
     def test_no_list(self, value: Any) -> None:
         with refused(
             f"job_ids must be a list of job ids; got the {type(value).__name__} {value!r}. To pass another "

@@ -1,0 +1,605 @@
+"""CreateJobOperator and CreateClusterOperator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from time import time as now
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters, passed_on
+from airflow_provider_snowball.compat import conf, datetime_trigger, forever, task_state_store
+from airflow_provider_snowball.exceptions import (
+    SnowballOrderDelayedError,
+    SnowballOrderError,
+    SnowballPermanentError,
+)
+from airflow_provider_snowball.lifecycle import ArgumentError
+from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
+from airflow_provider_snowball.ordering.machine import (
+    Action,
+    Adopt,
+    Describe,
+    Event,
+    Fail,
+    Failed,
+    Known,
+    List,
+    Listed,
+    Memory,
+    NotTaken,
+    Ordering,
+    Park,
+    Remember,
+    Remembered,
+    Retry,
+    Run,
+    Send,
+    Taken,
+    Times,
+    Unknown,
+)
+from airflow_provider_snowball.ordering.marker import described, marker_of
+from airflow_provider_snowball.ordering.text import words_of
+from airflow_provider_snowball.validate import check_cluster_id, check_flag, is_literal
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, XComArg
+
+    from airflow_provider_snowball.hooks.snowball import SnowballHook
+
+__all__ = ["CreateClusterOperator", "CreateJobOperator"]
+
+#: The key of what is known of an order in Airflow's task state store. It stays.
+_MEMORY = "order"
+#: Seconds after which a scheduled run is one that catches up.
+_LATE = 86400.0
+#: What `airflow tasks test` calls its runs.
+_TEMPORARY = "__airflow_temporary_run_"
+#: Parameters that are parts of a request's Resources, which is what Airflow calls something else.
+_RESOURCES = {
+    "s3_resources": "S3Resources",
+    "ec2_ami_resources": "Ec2AmiResources",
+    "lambda_resources": "LambdaResources",
+}
+#: The key of a connection's extra that says what may be ordered by it, and what its lists are of.
+_ALLOWED = "allowed_orders"
+_LISTS: Mapping[str, Callable[[Mapping[str, Any]], set[str]]] = {
+    "address_ids": lambda request: _given(request, "AddressId", "ForwardingAddressId"),
+    "buckets": lambda request: {
+        str(each.get("BucketArn")) for each in (request.get("Resources") or {}).get("S3Resources") or ()
+    },
+    "role_arns": lambda request: _given(request, "RoleARN"),
+    "snowball_types": lambda request: _given(request, "SnowballType"),
+    "shipping_options": lambda request: _given(request, "ShippingOption"),
+}
+
+
+def _given(request: Mapping[str, Any], *names: str) -> set[str]:
+    return {str(request[name]) for name in names if request.get(name) is not None}
+
+
+class _CreateOperator(AwsParameters):
+    """What the operators share: an order that is made once, whatever happens, or shown and not made."""
+
+    ui_color = "#e0f2e9"
+    #: The API's operation, what an order of it is called, and the members of its request by parameter.
+    operation: ClassVar[Any]
+    noun: ClassVar[str]
+    cancel_with: ClassVar[str]
+    members: ClassVar[Mapping[str, str]]
+    #: A seam of the tests, and no setting: what is promised rests on these times.
+    _times: ClassVar[Times] = Times()
+    description: str | None
+    submit: bool
+    approved: str | None
+    idempotency_key: str | None
+
+    def __init__(self, **kwargs: Any) -> None:
+        names = (*self.members, *_RESOURCES, "description", "submit", "approved", "idempotency_key")
+        own = {name: kwargs.pop(name) for name in names}
+        super().__init__(**kwargs)
+        for name, value in own.items():
+            setattr(self, name, value)
+        check_flag(self.submit, "submit")
+        if is_literal(self.description):
+            described(self.description, marker_of("", "", "", ""))
+
+    def execute(self, context: Context) -> Any:
+        """Make the order, or show it; return its id."""
+        return self._go_on(context, None, 0)
+
+    def execute_complete(
+        self, context: Context, event: Any, memory: dict[str, Any] | None, attempts: int
+    ) -> Any:
+        """Go on after a pause. The method's name and its arguments are stored: they stay."""
+        return self._go_on(context, Memory.read(memory) if memory else None, attempts)
+
+    def _go_on(self, context: Context, memory: Memory | None, attempts: int) -> Any:
+        from airflow_provider_snowball.hooks.errors import permanent_as_such
+        from airflow_provider_snowball.hooks.orders import check_request
+        from airflow_provider_snowball.hooks.snowball import SnowballHook
+
+        began = now()
+        ti: Any = context["ti"]
+        marker = permanent_as_such(lambda: self._marker(ti))
+        request = permanent_as_such(lambda: self._request(marker))
+        permanent_as_such(lambda: check_request(self.operation, request))
+        hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
+        SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
+        account = permanent_as_such(hook.find_account)
+        region = hook.find_region()
+        self._check_allowed(hook, request)
+        fingerprint = self._fingerprint(request, account, region)
+        if not self.submit:
+            return self._show(hook, request, marker, account, region, fingerprint)
+        what = f"{self.noun} {marker} (account {account or 'unknown'}, {hook.where()})"
+        store = task_state_store(context)
+        if memory is None and store is not None:
+            memory = self._recall(store, attempts, what)
+        is_fresh = memory is None and int(ti.try_number) == 1
+        if is_fresh or (memory is not None and (memory.known is Known.NOT_SENT or memory.marker != marker)):
+            self._check_may_order(context, fingerprint, is_fresh=is_fresh)
+        where = f"account {account or 'unknown'}, region {region}"
+        if account is None and memory is not None and memory.where.endswith(f"region {region}"):
+            # STS cannot be asked just now.
+            where = memory.where
+        run = Run(int(ti.try_number), store is not None, began, where, marker, self._times)
+        driver = _Driver(hook, self.operation, request, marker, store)
+        machine, action = Ordering(run, memory, attempts).begin()
+        while not isinstance(action, Park | Adopt | Fail | Retry):
+            machine, action = machine.on(driver.carry_out(action), now())
+        if isinstance(action, Adopt):
+            self._adopted(context, hook, action.order_id)
+        return self._end(action, what)
+
+    def _recall(self, store: Any, attempts: int, what: str) -> Memory | None:
+        """Return what is known of the order; look again after a pause if that cannot be read just now."""
+        try:
+            stored = store.get(_MEMORY)
+        except Exception as error:
+            words = f"Airflow does not tell what is known of it: {type(error).__name__}"
+            if attempts + 1 >= self._times.attempts:
+                raise SnowballOrderDelayedError(
+                    f"{what} could not be ordered in this try: {words} [SNB603]"
+                ) from None
+            self.log.warning("%s: %s", what, words)
+            self._park(now() + self._times.again * 2**attempts, None, attempts + 1, what)
+        return Memory.read(stored) if stored else None
+
+    def _adopted(self, context: Context, hook: SnowballHook, order_id: str) -> None:
+        """Do what is to be done once the order is there."""
+
+    def _end(self, action: Action, what: str) -> Any:
+        match action:
+            case Park(until, memory, attempts):
+                self._park(until, memory, attempts, what)
+            case Retry(words):
+                raise SnowballOrderDelayedError(f"{what} could not be ordered in this try: {words} [SNB603]")
+            case Fail():
+                raise SnowballOrderError(words_of(action, what, self.cancel_with))
+            case Adopt(order_id):
+                self.log.info("%s is %s", what, order_id)
+                return order_id
+        raise AssertionError(f"{action} is no end")
+
+    def _park(self, until: float, memory: Memory | None, attempts: int, what: str) -> NoReturn:
+        moment = datetime.fromtimestamp(until, UTC)
+        self.log.info("%s: looking again at %s", what, moment.isoformat(timespec="seconds"))
+        self.defer(
+            trigger=datetime_trigger(moment),
+            method_name="execute_complete",
+            kwargs={"memory": None if memory is None else memory.stored(), "attempts": attempts},
+        )
+        raise AssertionError("defer() raises")
+
+    def _marker(self, ti: Any) -> str:
+        map_index = getattr(ti, "map_index", -1)
+        if map_index is not None and map_index >= 0 and not self.idempotency_key:
+            raise ArgumentError(
+                "idempotency_key must be given where a task is mapped: what an index stands for may change "
+                "from one try to the next, and the order with it [SNB116]"
+            )
+        return marker_of(ti.dag_id, ti.task_id, ti.run_id, self.idempotency_key or "")
+
+    def _request(self, marker: str) -> dict[str, Any]:
+        given = {member: getattr(self, name) for name, member in self.members.items()}
+        request = {member: value for member, value in given.items() if value is not None}
+        resources = {member: getattr(self, name) for name, member in _RESOURCES.items()}
+        if found := {member: value for member, value in resources.items() if value is not None}:
+            request["Resources"] = found
+        request["Description"] = described(self.description, marker)
+        self._check_combination(request)
+        return request
+
+    def _check_combination(self, request: Mapping[str, Any]) -> None:
+        """
+        Hold a request against what the API's documentation says of members that go together.
+
+        :raises ArgumentError: if AWS would refuse it.
+        """
+
+    def _fingerprint(self, request: Mapping[str, Any], account: str | None, region: str | None) -> str:
+        """Return what an approval is of: the order as it would be made, but for the marker of the task."""
+        what = {**request, "Description": self.description}
+        text = json.dumps([self.operation, what, account, region], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _check_allowed(self, hook: SnowballHook, request: Mapping[str, Any]) -> None:
+        lists = hook.conn_config.extra_config.get(_ALLOWED)
+        if lists is None:
+            return
+        for name, values_of in _LISTS.items():
+            allowed = lists.get(name) if isinstance(lists, Mapping) else ()
+            if allowed is None:
+                continue
+            if others := sorted(values_of(request) - {str(each) for each in allowed}):
+                raise SnowballPermanentError(
+                    f"{', '.join(others)} is none of {name} that {_ALLOWED} in the extra of Airflow "
+                    f"connection {hook.aws_conn_id!r} has [SNB612]"
+                )
+
+    def _check_may_order(self, context: Context, fingerprint: str, *, is_fresh: bool) -> None:
+        """
+        Look whether this task may order something. What it has ordered it may always take.
+
+        :param is_fresh: whether this is its very beginning.
+        :raises SnowballPermanentError: if not.
+        """
+        if not conf.getboolean("snowball", "allow_orders", fallback=False):
+            raise SnowballPermanentError(
+                "Nothing was ordered: set [snowball] allow_orders in Airflow's configuration to True, or "
+                "leave submit=False, which shows what would be ordered [SNB610]"
+            )
+        run: Any = context.get("dag_run")
+        run_id = str(context["ti"].run_id)
+        run_type = str(getattr(run, "run_type", "")).rpartition(".")[2].lower()
+        due = getattr(run, "run_after", None) or getattr(run, "data_interval_end", None)
+        is_late = is_fresh and run_type == "scheduled" and due is not None and now() - due.timestamp() > _LATE
+        if run_id.startswith(_TEMPORARY) or run_type.startswith("backfill") or is_late:
+            raise SnowballPermanentError(
+                f"Nothing was ordered: run {run_id} is one of `airflow tasks test`, of a backfill, or for a "
+                "time that is long past, each of which would be a device more; trigger the DAG [SNB611]"
+            )
+        if self.approved is not None and self.approved != fingerprint:
+            raise SnowballPermanentError(
+                f"Nothing was ordered: what was approved is {self.approved}, and this order is "
+                f"{fingerprint}; have it shown again by submit=False, and approve that [SNB613]"
+            )
+
+    def _show(
+        self,
+        hook: SnowballHook,
+        request: Mapping[str, Any],
+        marker: str,
+        account: str | None,
+        region: str | None,
+        fingerprint: str,
+    ) -> dict[str, Any]:
+        shown = {
+            "operation": self.operation,
+            "request": dict(request),
+            "marker": marker,
+            "account": account,
+            "region": region,
+            "address": hook.address_of(request.get("AddressId")),
+            "quota": hook.device_quota(),
+            "fingerprint": fingerprint,
+        }
+        words = "Nothing is ordered (submit=False); this would be: %s"
+        self.log.info(words, json.dumps(shown, default=str))
+        return shown
+
+
+def _told_of(outcome: Event) -> dict[str, str]:
+    """Return what an order has come to, for the audit."""
+    match outcome:
+        case Taken(order_id):
+            return {"outcome": "taken", "order_id": order_id}
+        case NotTaken(words) | Unknown(words):
+            return {"outcome": "not taken" if isinstance(outcome, NotTaken) else "unknown", "words": words}
+    return {}
+
+
+class _Driver:
+    """Carries out what the machine asks for."""
+
+    def __init__(
+        self, hook: SnowballHook, operation: Any, request: Mapping[str, Any], marker: str, store: Any
+    ) -> None:
+        self._hook = hook
+        self._operation = operation
+        self._request = request
+        self._marker = marker
+        self._store = store
+
+    def carry_out(self, action: Action) -> Event:
+        """
+        Return what came of an action.
+
+        :raises SnowballPermanentError: if asking again would get the same answer.
+        """
+        from airflow_provider_snowball.hooks.orders import described_order, marked_orders, send_once
+
+        hook, operation, request = self._hook, self._operation, self._request
+        match action:
+            case Send(before):
+                with hook.audited(operation, marker=self._marker) as line:
+                    outcome = send_once(hook, operation, request, before=before)
+                    line |= _told_of(outcome)
+                return outcome
+            case Remember(memory):
+                try:
+                    self._store.set(_MEMORY, memory.stored(), retention=forever())
+                except Exception as error:
+                    return Failed(f"Airflow has not taken what to remember: {type(error).__name__}")
+                return Remembered()
+            case List():
+                return self._ask(
+                    lambda: Listed(marked_orders(hook, operation, self._marker, request.get("ClusterId")))
+                )
+            case Describe(order_id):
+                return self._ask(lambda: described_order(hook, operation, order_id, request))
+        raise AssertionError(f"{action} is nothing to carry out")
+
+    def _ask(self, ask: Callable[[], Event]) -> Event:
+        from airflow_provider_snowball.hooks.errors import classify, permanent_as_such
+
+        try:
+            return permanent_as_such(ask, self._hook.where)
+        except SnowballPermanentError:
+            raise
+        except Exception as error:
+            return Failed(str(classify(error)))
+
+
+class CreateJobOperator(_CreateOperator):
+    """
+    Order a Snowball device: an import, an export, a device for local use, or a node of a cluster; once.
+
+    Returns the job's id, which ``job_ids=order.output`` of a sensor takes, mapped or not.
+
+    Nothing is ordered unless ``submit`` is set, and ``[snowball] allow_orders`` in Airflow's configuration:
+    otherwise the task returns what would be ordered, to look at and to approve. Each try finds the order that
+    an earlier one has made, by a marker at the end of its Description. Where nobody can tell whether AWS has
+    taken an order, nothing is ordered again: the task fails, and says what to look for.
+
+    The task ends 45 minutes after the order, deferred until then: it looks once more while a second order,
+    which should not be there, could still be cancelled.
+
+    Before Airflow 3.3, which remembers what a task has done, the first try alone orders.
+
+    The AWS parameters are those of :class:`~airflow_provider_snowball.aws.AwsParameters`. All others are
+    templated, and named as the members of the API's request are.
+
+    :param job_type: ``IMPORT``, ``EXPORT`` or ``LOCAL_USE``; not for a node of a cluster.
+    :param s3_resources: buckets: ``[{"BucketArn": "arn:aws:s3:::archive"}]``.
+    :param ec2_ami_resources: images on the device.
+    :param lambda_resources: functions on the device.
+    :param description: what people are to read; the marker follows it.
+    :param address_id: where the device goes, ``ADID`` and a UUID.
+    :param role_arn: the role by which AWS reads or writes the buckets.
+    :param kms_key_arn: the key of the device.
+    :param notification: the SNS topic, and the states it is told of.
+    :param snowball_type: the type of device.
+    :param snowball_capacity_preference: its size.
+    :param shipping_option: ``SECOND_DAY``, ``NEXT_DAY``, ``EXPRESS`` or ``STANDARD``.
+    :param cluster_id: of a node, or a replacement; the cluster has all else.
+    :param forwarding_address_id: likewise an address.
+    :param on_device_service_configuration: services on the device.
+    :param remote_management: whether it can be managed from afar.
+    :param long_term_pricing_id: of a price that was agreed on.
+    :param tax_documents: for India.
+    :param device_configuration: of a Snowcone.
+    :param impact_level: of the data, in GovCloud.
+    :param pickup_details: who picks the device up.
+    :param submit: whether it is ordered.
+    :param approved: the ``fingerprint`` of the shown order that somebody has approved; what differs from it
+        is not ordered. None: nothing is compared.
+    :param idempotency_key: what tells this order from others of the same task and run: for a mapped task, a
+        site or a wave. Another key is another order.
+    :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
+    :raises SnowballOrderError: if it was refused, or only a person can tell what is right.
+    :raises SnowballOrderDelayedError: if too many calls failed in this try; ``retries`` apply.
+    :raises SnowballPermanentError: if nothing may be ordered so, or access is denied.
+
+    .. seealso:: :external+boto3:py:meth:`Snowball.Client.create_job`
+    """
+
+    operation = "CreateJob"
+    noun = "Job"
+    cancel_with = "CancelJob"
+    members: ClassVar[Mapping[str, str]] = {
+        "job_type": "JobType",
+        "address_id": "AddressId",
+        "role_arn": "RoleARN",
+        "kms_key_arn": "KmsKeyARN",
+        "notification": "Notification",
+        "snowball_type": "SnowballType",
+        "snowball_capacity_preference": "SnowballCapacityPreference",
+        "shipping_option": "ShippingOption",
+        "cluster_id": "ClusterId",
+        "forwarding_address_id": "ForwardingAddressId",
+        "on_device_service_configuration": "OnDeviceServiceConfiguration",
+        "remote_management": "RemoteManagement",
+        "long_term_pricing_id": "LongTermPricingId",
+        "tax_documents": "TaxDocuments",
+        "device_configuration": "DeviceConfiguration",
+        "impact_level": "ImpactLevel",
+        "pickup_details": "PickupDetails",
+    }
+    template_fields: Sequence[str] = (
+        *members,
+        *_RESOURCES,
+        "description",
+        "approved",
+        "idempotency_key",
+        *AWS_TEMPLATE_FIELDS,
+    )
+    cluster_id: str | None
+
+    def __init__(
+        self,
+        *,
+        job_type: str | None = None,
+        s3_resources: Sequence[Mapping[str, Any]] | XComArg | None = None,
+        ec2_ami_resources: Sequence[Mapping[str, Any]] | None = None,
+        lambda_resources: Sequence[Mapping[str, Any]] | None = None,
+        description: str | None = None,
+        address_id: str | XComArg | None = None,
+        role_arn: str | None = None,
+        kms_key_arn: str | None = None,
+        notification: Mapping[str, Any] | None = None,
+        snowball_type: str | None = None,
+        snowball_capacity_preference: str | None = None,
+        shipping_option: str | None = None,
+        cluster_id: str | XComArg | None = None,
+        forwarding_address_id: str | None = None,
+        on_device_service_configuration: Mapping[str, Any] | None = None,
+        remote_management: str | None = None,
+        long_term_pricing_id: str | None = None,
+        tax_documents: Mapping[str, Any] | None = None,
+        device_configuration: Mapping[str, Any] | None = None,
+        impact_level: str | None = None,
+        pickup_details: Mapping[str, Any] | None = None,
+        submit: bool = False,
+        approved: str | XComArg | None = None,
+        idempotency_key: str | None = None,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
+        if cluster_id is not None and is_literal(cluster_id):
+            check_cluster_id(cluster_id)
+
+    def _check_combination(self, request: Mapping[str, Any]) -> None:
+        if "ClusterId" in request:
+            if request.get("JobType") not in (None, "LOCAL_USE"):
+                raise ArgumentError(
+                    "job_type of a node of a cluster is LOCAL_USE, or left out; "
+                    f"got {request['JobType']!r} [SNB115]"
+                )
+            return
+        missing = [
+            name
+            for name in ("job_type", "address_id", "shipping_option")
+            if self.members[name] not in request
+        ]
+        if request.get("JobType") in ("IMPORT", "EXPORT"):
+            if not (request.get("Resources") or {}).get("S3Resources"):
+                missing.append("s3_resources")
+            if "RoleARN" not in request:
+                missing.append("role_arn")
+        if missing:
+            raise ArgumentError(f"A job that belongs to no cluster needs {', '.join(missing)} [SNB115]")
+
+
+class CreateClusterOperator(_CreateOperator):
+    """
+    Order a Snowball cluster with its devices; once. What :class:`CreateJobOperator` says holds here.
+
+    Returns the cluster's id; its jobs' ids are the XCom ``job_ids``. Nodes and replacements that come later
+    are jobs of their own, by ``cluster_id``.
+
+    :param initial_cluster_size: devices that are ordered with it, as many as the cluster is to have.
+    :param snowball_type: the type of its devices.
+    :param address_id: where they go.
+    :param shipping_option: ``SECOND_DAY``, ``NEXT_DAY``, ``EXPRESS`` or ``STANDARD``.
+    :param s3_resources: buckets: ``[{"BucketArn": "arn:aws:s3:::archive"}]``.
+    :param ec2_ami_resources: images on the devices.
+    :param lambda_resources: functions on the devices.
+    :param description: what people are to read; the marker follows it.
+    :param role_arn: as for a job, as are those that follow.
+    :param kms_key_arn: the key of the devices.
+    :param notification: the SNS topic, and the states it is told of.
+    :param snowball_capacity_preference: the size of the devices.
+    :param forwarding_address_id: an address.
+    :param on_device_service_configuration: services on the devices.
+    :param remote_management: whether they can be managed from afar.
+    :param force_create_jobs: whether the jobs are made although a service on them wants another number.
+    :param long_term_pricing_ids: of prices that were agreed on.
+    :param tax_documents: for India.
+    :param submit: whether it is ordered.
+    :param approved: the ``fingerprint`` of the shown order that somebody has approved.
+    :param idempotency_key: what tells this order from others of the same task and run.
+    :raises ValueError: as for :class:`CreateJobOperator`; so are the others.
+
+    .. seealso:: :external+boto3:py:meth:`Snowball.Client.create_cluster`
+    """
+
+    operation = "CreateCluster"
+    noun = "Cluster"
+    cancel_with = "CancelCluster"
+    members: ClassVar[Mapping[str, str]] = {
+        "initial_cluster_size": "InitialClusterSize",
+        "snowball_type": "SnowballType",
+        "address_id": "AddressId",
+        "shipping_option": "ShippingOption",
+        "role_arn": "RoleARN",
+        "kms_key_arn": "KmsKeyARN",
+        "notification": "Notification",
+        "snowball_capacity_preference": "SnowballCapacityPreference",
+        "forwarding_address_id": "ForwardingAddressId",
+        "on_device_service_configuration": "OnDeviceServiceConfiguration",
+        "remote_management": "RemoteManagement",
+        "force_create_jobs": "ForceCreateJobs",
+        "long_term_pricing_ids": "LongTermPricingIds",
+        "tax_documents": "TaxDocuments",
+    }
+    template_fields: Sequence[str] = (
+        *members,
+        *_RESOURCES,
+        "description",
+        "approved",
+        "idempotency_key",
+        *AWS_TEMPLATE_FIELDS,
+    )
+
+    def __init__(
+        self,
+        *,
+        initial_cluster_size: int | XComArg,
+        snowball_type: str,
+        address_id: str | XComArg,
+        shipping_option: str,
+        s3_resources: Sequence[Mapping[str, Any]] | XComArg | None = None,
+        ec2_ami_resources: Sequence[Mapping[str, Any]] | None = None,
+        lambda_resources: Sequence[Mapping[str, Any]] | None = None,
+        description: str | None = None,
+        role_arn: str | None = None,
+        kms_key_arn: str | None = None,
+        notification: Mapping[str, Any] | None = None,
+        snowball_capacity_preference: str | None = None,
+        forwarding_address_id: str | None = None,
+        on_device_service_configuration: Mapping[str, Any] | None = None,
+        remote_management: str | None = None,
+        force_create_jobs: bool | None = None,
+        long_term_pricing_ids: Sequence[str] | None = None,
+        tax_documents: Mapping[str, Any] | None = None,
+        submit: bool = False,
+        approved: str | XComArg | None = None,
+        idempotency_key: str | None = None,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
+
+    def _adopted(self, context: Context, hook: SnowballHook, order_id: str) -> None:
+        jobs = hook.list_cluster_jobs(order_id)
+        context["ti"].xcom_push(key="job_ids", value=[each["JobId"] for each in jobs if "JobId" in each])
+
+    def _request(self, marker: str) -> dict[str, Any]:
+        request = {**super()._request(marker), "JobType": "LOCAL_USE"}
+        size = request.get("InitialClusterSize")
+        if isinstance(size, str) and size.strip().isdecimal():
+            # Of a template.
+            request["InitialClusterSize"] = int(size)
+        return request

@@ -1,0 +1,525 @@
+"""Devices that are ordered once, at the emulator over HTTP: what it has taken is counted."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from airflow_provider_snowball.emulator import snowball_clock, snowball_faults
+from airflow_provider_snowball.emulator.server import SnowballServer
+from airflow_provider_snowball.exceptions import (
+    SnowballOrderDelayedError,
+    SnowballOrderError,
+    SnowballPermanentError,
+)
+from airflow_provider_snowball.operators import create
+from airflow_provider_snowball.operators.create import CreateClusterOperator, CreateJobOperator
+from airflow_provider_snowball.ordering.machine import List
+from tests.fakes.emulated import client_of, steer
+from tests.fakes.fleet_server import connection
+
+try:
+    from airflow.sdk.exceptions import TaskDeferred
+except ImportError:  # before 3.2
+    from airflow.exceptions import TaskDeferred  # type: ignore[assignment, no-redef, unused-ignore]  # the same class
+
+ROLE = "arn:aws:iam::123456789012:role/import"
+BUCKETS = [{"BucketArn": "arn:aws:s3:::archive"}]
+
+
+class Store:
+    """Airflow's store of what a task remembers; takes the word of the current try only."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+        self.current = 1
+        self.fails = 0
+
+    def of(self, try_number: int) -> StoreOfTry:
+        return StoreOfTry(self, try_number)
+
+
+@dataclass
+class StoreOfTry:
+    store: Store
+    try_number: int
+
+    def get(self, key: str) -> Any:
+        self._fail()
+        return self.store.kept.get(key) if self.try_number == self.store.current else None
+
+    def set(self, key: str, value: Any, *, retention: Any) -> None:
+        assert retention.days > 365
+        self._fail()
+        if self.try_number != self.store.current:
+            raise RuntimeError("404")
+        self.store.kept[key] = json.loads(json.dumps(value))
+
+    def _fail(self) -> None:
+        if self.store.fails:
+            self.store.fails -= 1
+            raise ConnectionError("the API server is away")
+
+
+@dataclass
+class Ti:
+    """A try of a task instance, as far as an operator knows one."""
+
+    try_number: int = 1
+    map_index: int = -1
+    dag_id: str = "migration"
+    task_id: str = "order"
+    run_id: str = "manual__1"
+
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
+
+@dataclass
+class DagRun:
+    run_type: str
+    run_after: datetime
+
+
+@dataclass
+class Runner:
+    """Runs a task as Airflow does: defers it, and retries it."""
+
+    endpoint_url: str
+    store: Store | None
+    offset: float = 0.0
+    pauses: int = 0
+    run: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.client = client_of(self.endpoint_url)
+        made = {"Name": "N", "Street1": "1 Main Street", "City": "Seattle", "Country": "US"}
+        self.address = self.client.create_address(Address=made)["AddressId"]
+
+    def now(self) -> float:
+        return snowball_clock.now() + 1_800_000_000.0 + self.offset
+
+    def task(self, **arguments: Any) -> Any:
+        usual = {
+            "task_id": "order",
+            "job_type": "IMPORT",
+            "s3_resources": BUCKETS,
+            "address_id": self.address,
+            "role_arn": ROLE,
+            "shipping_option": "NEXT_DAY",
+            "snowball_type": "EDGE",
+            "description": "North",
+            "aws_conn_id": "snow",
+            "submit": True,
+        }
+        return CreateJobOperator(**usual | arguments)
+
+    def cluster(self, **arguments: Any) -> Any:
+        usual = {
+            "task_id": "order",
+            "initial_cluster_size": 5,
+            "address_id": self.address,
+            "shipping_option": "NEXT_DAY",
+            "snowball_type": "EDGE",
+            "aws_conn_id": "snow",
+            "submit": True,
+        }
+        return CreateClusterOperator(**usual | arguments)
+
+    def taken(self) -> int:
+        """Return how many jobs AWS has taken, listed or not."""
+        from airflow_provider_snowball.emulator.models import all_backends
+
+        return sum(len(backend.known_jobs()) for backend in all_backends())
+
+    def context(self, ti: Ti) -> Any:
+        context: dict[str, Any] = {"ti": ti, "dag_run": None, **self.run}
+        if self.store is not None:
+            self.store.current = ti.try_number
+            context["task_state_store"] = self.store.of(ti.try_number)
+        return context
+
+    def once(self, task: Any, ti: Ti) -> Any:
+        """Run one try to its end, pauses and all."""
+        context = self.context(ti)
+        method = "execute"
+        arguments: dict[str, Any] = {}
+        while True:
+            try:
+                # What a pause hands on is stored as JSON.
+                given = {"event": None, **json.loads(json.dumps(arguments))} if arguments else {}
+                return getattr(task, method)(context, **given)
+            except TaskDeferred as deferred:
+                self.pauses += 1
+                until = deferred.trigger.moment.timestamp()
+                snowball_clock.jump(max(until - self.now(), 0.0) + 1.0)
+                method, arguments = deferred.method_name, deferred.kwargs or {}
+
+    def tries(self, task: Any, tries: int = 3, first: int = 1, **ti: Any) -> Any:
+        """Run a task with retries."""
+        for number in range(first, first + tries):
+            try:
+                return self.once(task, Ti(number, **ti))
+            except SnowballOrderDelayedError:
+                if number == first + tries - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+
+@pytest.fixture(params=["3.3", "before"])
+def runner(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    with SnowballServer() as server:
+        snowball_clock.pause()
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(server.endpoint_url, retries=True))
+        monkeypatch.setenv("AIRFLOW__SNOWBALL__ALLOW_ORDERS", "True")
+        runner = Runner(server.endpoint_url, Store() if request.param == "3.3" else None)
+        for module in ("operators.create", "hooks.orders"):
+            monkeypatch.setattr(f"airflow_provider_snowball.{module}.now", runner.now)
+        yield runner
+
+
+def lose(how: str, operation: str = "CreateJob", **more: Any) -> Any:
+    return snowball_faults.add("lost_answer", operations=[operation], how=how, **more)
+
+
+class TestOnce:
+    def test_it_is_ordered(self, runner: Runner) -> None:
+        job_id = runner.once(runner.task(), Ti())
+        [entry] = runner.client.list_jobs()["JobListEntries"]
+        assert entry["JobId"] == job_id
+        assert entry["Description"].startswith("North [af-")
+        # It looks again while another could be cancelled.
+        assert runner.pauses == 1
+        assert runner.taken() == 1
+
+    def test_each_run_has_its_own(self, runner: Runner) -> None:
+        first = runner.once(runner.task(), Ti())
+        if runner.store:
+            runner.store.kept.clear()
+        assert runner.once(runner.task(), Ti(run_id="manual__2")) != first
+
+    @pytest.mark.parametrize("how", ["reset", "server_error", "cut", "hang"])
+    def test_the_answer_is_lost(self, runner: Runner, how: str) -> None:
+        fault = lose(how, seconds=0.1) if how == "hang" else lose(how)
+        job_id = runner.once(runner.task(), Ti())
+        assert (runner.taken(), fault.hits) == (1, 1)
+        assert runner.client.list_jobs()["JobListEntries"][0]["JobId"] == job_id
+
+    def test_the_answer_is_lost_and_the_listing_is_late(self, runner: Runner) -> None:
+        lose("reset")
+        snowball_faults.add("late_listing", operations=["CreateJob"], lag="20m")
+        runner.once(runner.task(), Ti())
+        assert runner.taken() == 1
+
+    def test_the_listing_is_later_than_anything(self, runner: Runner) -> None:
+        lose("reset")
+        snowball_faults.add("late_listing", operations=["CreateJob"], lag="2h")
+        task = runner.task()
+        with pytest.raises(SnowballOrderError, match=r"may have been ordered: .* \[SNB604\]$") as caught:
+            runner.once(task, Ti())
+        assert "[af-" in str(caught.value)
+        assert "account 123456789012, region us-east-1" in str(caught.value)
+        # Once it is listed, the task takes it.
+        snowball_clock.jump("3h")
+        assert runner.once(task, Ti(2)) == runner.client.list_jobs()["JobListEntries"][0]["JobId"]
+        assert runner.taken() == 1
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"kind": "throttle", "operations": ["CreateJob"], "count": 2},
+            {"kind": "expired_credentials", "operations": ["CreateJob"], "count": 0},
+            {"kind": "throttle", "operations": ["ListJobs"], "count": 8},
+        ],
+        ids=["throttled", "nothing", "listing throttled"],
+    )
+    def test_nothing_was_taken_and_then_it_is(self, runner: Runner, fault: dict[str, Any]) -> None:
+        if fault["count"]:
+            snowball_faults.add(**fault)
+        runner.tries(runner.task())
+        assert runner.taken() == 1
+
+    @pytest.mark.parametrize("fails", [1, 2, 3])
+    def test_airflow_is_away_for_a_moment(self, runner: Runner, fails: int) -> None:
+        if runner.store is None:
+            pytest.skip("nothing is remembered")
+        runner.store.fails = fails
+        runner.tries(runner.task())
+        assert runner.taken() == 1
+
+    def test_cleared_after_success(self, runner: Runner) -> None:
+        task = runner.task()
+        job_id = runner.once(task, Ti())
+        assert runner.once(task, Ti(2)) == job_id
+        assert runner.taken() == 1
+
+    def test_lost_after_it_was_sent(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        task = runner.task()
+
+        def die(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(CreateJobOperator, "_park", die)
+            with pytest.raises(KeyboardInterrupt):
+                runner.once(task, Ti())
+        assert runner.taken() == 1
+        runner.once(task, Ti(2))
+        assert runner.taken() == 1
+
+    def test_one_that_was_replaced_does_not_send(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It stands still before its order until another try has made one; then it goes on."""
+        task, carry_out = runner.task(), create._Driver.carry_out
+        ordered: list[str] = []
+
+        def dawdle(driver: Any, action: Any) -> Any:
+            if isinstance(action, List) and not ordered:
+                listed = carry_out(driver, action)
+                ordered.append("")
+                ordered[0] = str(runner.once(task, Ti(2)) if runner.store else "")
+                return listed
+            return carry_out(driver, action)
+
+        monkeypatch.setattr(create._Driver, "carry_out", dawdle)
+        if runner.store is None:
+            runner.once(task, Ti())
+        else:
+            with pytest.raises((SnowballOrderDelayedError, SnowballOrderError)):
+                runner.once(task, Ti())
+        assert runner.taken() == 1
+
+
+class TestFailures:
+    def test_refused_for_good(self, runner: Runner) -> None:
+        with pytest.raises(
+            SnowballOrderError, match=r"was not ordered, since AWS refuses it: .*address.*\[SNB602\]$"
+        ):
+            runner.once(runner.task(address_id="ADID123e4567-e89b-12d3-a456-426655440000"), Ti())
+        assert runner.taken() == 0
+
+    def test_the_limit(self, runner: Runner) -> None:
+        from airflow_provider_snowball.emulator import snowball_backends
+
+        snowball_backends["123456789012"]["us-east-1"].set_device_limit(0)
+        with pytest.raises(SnowballOrderError, match="may have 0 devices at a time"):
+            runner.once(runner.task(), Ti())
+
+    def test_cancelled_by_a_person(self, runner: Runner) -> None:
+        task = runner.task()
+        job_id = runner.once(task, Ti())
+        runner.client.cancel_job(JobId=job_id)
+        with pytest.raises(SnowballOrderError, match=rf"was cancelled: {job_id}\. .*\[SNB606\]$"):
+            runner.once(task, Ti(2))
+        # A new run, or another key, is another order.
+        if runner.store:
+            assert runner.once(runner.task(idempotency_key="again"), Ti(3)) != job_id
+
+    def test_one_that_the_task_has_not_ordered(self, runner: Runner) -> None:
+        task = runner.task()
+        job_id = runner.once(task, Ti())
+        if runner.store:
+            # The run was deleted, and made once more under its name.
+            runner.store.kept.clear()
+        with pytest.raises(SnowballOrderError, match=rf"has not ordered it: {job_id}\. .*\[SNB607\]$"):
+            runner.once(task, Ti())
+        assert runner.taken() == 1
+
+    def test_two(self, runner: Runner) -> None:
+        task = runner.task()
+        job_id = runner.once(task, Ti())
+        [entry] = runner.client.list_jobs()["JobListEntries"]
+        other = runner.client.create_job(
+            JobType="IMPORT",
+            AddressId=runner.address,
+            ShippingOption="NEXT_DAY",
+            Description=entry["Description"],
+        )["JobId"]
+        with pytest.raises(SnowballOrderError, match=r"more than once: .*Cancel .*\[SNB605\]$") as caught:
+            runner.once(task, Ti(2))
+        assert job_id in str(caught.value)
+        assert other in str(caught.value)
+        runner.client.cancel_job(JobId=other)
+        assert runner.once(task, Ti(2)) == job_id
+
+    def test_not_as_asked_for(self, runner: Runner) -> None:
+        job_id = runner.once(runner.task(), Ti())
+        changed = runner.task(s3_resources=[{"BucketArn": "arn:aws:s3:::another"}])
+        with pytest.raises(
+            SnowballOrderError,
+            match=rf"is {job_id}, and not as asked for: its buckets are arn:aws:s3:::archive, .*\[SNB608\]$",
+        ):
+            runner.once(changed, Ti(2))
+
+    def test_the_region_was_changed(self, runner: Runner) -> None:
+        if runner.store is None:
+            pytest.skip("nothing is remembered")
+        runner.once(runner.task(), Ti())
+        with pytest.raises(SnowballOrderError, match=r"ordered elsewhere: .*\[SNB609\]$"):
+            runner.once(runner.task(region_name="eu-west-1"), Ti(2))
+
+    def test_too_many_calls_fail(self, runner: Runner) -> None:
+        snowball_faults.add("throttle", operations=["ListJobs"])
+        with pytest.raises(SnowballOrderDelayedError, match=r"in this try: .*\[SNB603\]$"):
+            runner.once(runner.task(), Ti())
+        assert runner.taken() == 0
+
+    def test_refused_by_permission(self, runner: Runner) -> None:
+        snowball_faults.add("error", operations=["ListJobs"], code="AccessDeniedException", message="Not you")
+        with pytest.raises(SnowballPermanentError, match="snowball:ListJobs"):
+            runner.once(runner.task(), Ti())
+
+
+class TestWhatMayBeOrdered:
+    def test_not_without_the_setting(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("AIRFLOW__SNOWBALL__ALLOW_ORDERS")
+        with pytest.raises(SnowballPermanentError, match=r"^Nothing was ordered: set .*\[SNB610\]$"):
+            runner.once(runner.task(), Ti())
+        assert runner.taken() == 0
+
+    def test_nor_with_another_key(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        task = runner.task()
+        job_id = runner.once(task, Ti())
+        monkeypatch.delenv("AIRFLOW__SNOWBALL__ALLOW_ORDERS")
+        # What was ordered it may take.
+        assert runner.once(task, Ti(2)) == job_id
+        with pytest.raises((SnowballPermanentError, SnowballOrderError)):
+            runner.once(runner.task(idempotency_key="again"), Ti(3))
+        assert runner.taken() == 1
+
+    def test_shown_and_approved(self, runner: Runner) -> None:
+        shown = runner.once(runner.task(submit=False, idempotency_key="dry"), Ti(task_id="show"))
+        assert shown["account"] == "123456789012"
+        assert shown["region"] == "us-east-1"
+        assert shown["request"]["JobType"] == "IMPORT"
+        assert shown["address"]["City"] == "Seattle"
+        assert shown["quota"] == {"SnowballLimit": 1, "SnowballsInUse": 0}
+        assert runner.taken() == 0
+        address = shown["request"]["AddressId"]
+        other = runner.task(address_id=address, approved=shown["fingerprint"], shipping_option="EXPRESS")
+        with pytest.raises(
+            SnowballPermanentError, match=r"^Nothing was ordered: what was approved .*\[SNB613\]$"
+        ):
+            runner.once(other, Ti())
+        runner.once(runner.task(address_id=address, approved=shown["fingerprint"]), Ti())
+        assert runner.taken() == 1
+
+    @pytest.mark.parametrize(
+        ("run_id", "run_type", "late"),
+        [
+            ("__airflow_temporary_run_1__", "manual", 0.0),
+            ("backfill__1", "backfill", 0.0),
+            ("scheduled__1", "scheduled", 3 * 86400.0),
+        ],
+    )
+    def test_not_by_tests_and_backfills(
+        self, runner: Runner, run_id: str, run_type: str, late: float
+    ) -> None:
+        due = datetime.fromtimestamp(runner.now() - late, UTC)
+        runner.run = {"dag_run": DagRun(run_type, due)}
+        with pytest.raises(SnowballPermanentError, match=r"\[SNB611\]$"):
+            runner.once(runner.task(), Ti(run_id=run_id))
+        assert runner.taken() == 0
+
+    def test_by_a_run_that_is_due(self, runner: Runner) -> None:
+        runner.run = {"dag_run": DagRun("scheduled", datetime.fromtimestamp(runner.now(), UTC))}
+        task = runner.task()
+        job_id = runner.once(task, Ti())
+        # What it has ordered it takes, whenever somebody clears it.
+        snowball_clock.jump("5d")
+        assert runner.once(task, Ti(2)) == job_id
+
+    def test_not_what_the_connection_forbids(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        allowed = {"buckets": ["arn:aws:s3:::other"], "snowball_types": ["EDGE"]}
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders=allowed))
+        with pytest.raises(
+            SnowballPermanentError, match=r"^arn:aws:s3:::archive is none of buckets .*\[SNB612\]$"
+        ):
+            runner.once(runner.task(), Ti())
+
+    def test_mapped_without_a_key(self, runner: Runner) -> None:
+        with pytest.raises(SnowballPermanentError, match=r"^idempotency_key must be given .*\[SNB116\]$"):
+            runner.once(runner.task(), Ti(map_index=0))
+        first = runner.once(runner.task(idempotency_key="north"), Ti(map_index=0))
+        if runner.store:
+            runner.store.kept.clear()
+        assert runner.once(runner.task(idempotency_key="south"), Ti(map_index=1)) != first
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            ({"job_type": "IMPRT"}, r"JobType must be one of IMPORT, EXPORT, LOCAL_USE; got 'IMPRT'"),
+            ({"address_id": "here"}, r"AddressId has 4 characters"),
+            ({"address_id": None, "role_arn": None}, r"needs address_id, role_arn"),
+            ({"s3_resources": None}, r"needs s3_resources"),
+            ({"role_arn": "arn:aws:iam::1:role/x"}, r"RoleARN must be of the form"),
+            ({"s3_resources": [{"Bucket": "x"}]}, r"Resources.S3Resources.0..Bucket is none of BucketArn"),
+        ],
+    )
+    def test_a_wrong_request(self, runner: Runner, arguments: dict[str, Any], says: str) -> None:
+        with pytest.raises(SnowballPermanentError, match=rf"{says}.*\[SNB115\]$"):
+            runner.once(runner.task(**arguments), Ti())
+        assert runner.taken() == 0
+
+    @pytest.mark.parametrize("description", ["", " ", "a\nb", "x" * 1010, "a [af-0123456789abcdef]"])
+    def test_a_wrong_description(self, runner: Runner, description: str) -> None:
+        with pytest.raises(ValueError, match=r"^description must .*\[SNB114\]$"):
+            runner.task(description=description)
+
+
+class TestClusters:
+    def test_once(self, runner: Runner) -> None:
+        fault = lose("reset", "CreateCluster")
+        ti = Ti()
+        cluster_id = runner.once(runner.cluster(), ti)
+        assert len(ti.xcoms["job_ids"]) == 5
+        assert [each["ClusterId"] for each in runner.client.list_clusters()["ClusterListEntries"]] == [
+            cluster_id
+        ]
+        assert fault.hits == 1
+
+    def test_a_node(self, runner: Runner) -> None:
+        cluster_id = runner.once(runner.cluster(), Ti())
+        lose("server_error")
+        node = CreateJobOperator(
+            task_id="node", cluster_id=cluster_id, aws_conn_id="snow", submit=True, description="Tray 6"
+        )
+        if runner.store:
+            runner.store.kept.clear()
+        job_id = runner.once(node, Ti(task_id="node"))
+        listed = runner.client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
+        assert job_id in [each["JobId"] for each in listed]
+        assert len(listed) == 6
+
+    def test_a_number_of_a_template(self, runner: Runner) -> None:
+        cluster_id = runner.once(runner.cluster(initial_cluster_size="3"), Ti())
+        assert len(runner.client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]) == 3
+
+
+def test_an_export_is_its_main_job(runner: Runner) -> None:
+    lose("reset")
+    task = runner.task(job_type="EXPORT")
+    job_id = runner.once(task, Ti())
+    assert job_id.startswith("MID")
+    steer(runner.endpoint_url, job_id, state="Pending")
+    snowball_clock.jump("2d")
+    # Its parts are described as it is.
+    assert runner.once(task, Ti(2)) == job_id
+
+
+def test_the_audit_has_a_line(runner: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    job_id = runner.once(runner.task(), Ti())
+    [line] = [each.getMessage() for each in caplog.records if '"CreateJob"' in each.getMessage()]
+    told = json.loads(line.partition(": ")[2])
+    assert (told["outcome"], told["order_id"]) == ("taken", job_id)
+    assert told["marker"].startswith("[af-")
