@@ -135,7 +135,7 @@ SENSOR_ROWS = [
     wrong("target_state", "Cancelled", CONTRADICTION_TEXT, ignore_cancelled=True),
     *(wrong("job_ids", [JOB, value], EACH_JOB_ID_TEXT.format(value)) for value in WRONG_JOB_IDS),
     wrong("job_ids", ["{{ params.job }}", "JID1"], EACH_JOB_ID_TEXT.format("JID1")),
-    wrong("job_ids", JOB, JOB_IDS_TEXT.format("str", JOB)),
+    wrong("job_ids", f"{JOB},{JOB}", JOB_IDS_TEXT.format("str", f"{JOB},{JOB}")),
     wrong("job_ids", 5, JOB_IDS_TEXT.format("int", 5)),
     wrong("job_ids", [], NO_JOB_IDS_TEXT),
     *(
@@ -257,7 +257,7 @@ class TestTheOthers:
         [
             (None, "job_ids must name the jobs to wait for; got None [SNB103]"),
             ([], "job_ids must name at least one job"),
-            (JOB, "job_ids must be a list of job ids; got the str"),
+            (f"{JOB},{JOB}", "job_ids must be a list of job ids; got the str"),
             (["JID1"], "each of job_ids must be JID"),
         ],
     )

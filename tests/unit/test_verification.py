@@ -53,7 +53,7 @@ class TestRequest:
     @pytest.mark.parametrize(
         ("asked", "words"),
         [
-            ({"job_ids": JOB_ID}, "job_ids must be a list of job ids"),
+            ({"job_ids": f"{JOB_ID},{JOB_ID}"}, "job_ids must be a list of job ids"),
             ({"job_ids": ["JID1"]}, "each of job_ids must be JID"),
             ({"job_ids": None}, "job_ids must name the import jobs"),
             ({"manifest": ""}, "manifest must be a path or s3://bucket/key; got '' [SNB106]"),
