@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters, passed_on
 from airflow_provider_snowball.exceptions import SnowballPermanentError
-from airflow_provider_snowball.lifecycle import ClusterState, JobState
+from airflow_provider_snowball.lifecycle import ClusterState, JobState, is_at_or_past
 from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
 from airflow_provider_snowball.validate import check_cluster_id, check_flag, check_job_id, is_literal
 
@@ -32,11 +32,9 @@ class _CancelOperator(AwsParameters):
     check: ClassVar[Callable[[object, str], str]]
     id_key: ClassVar[str]
     state_key: ClassVar[str]
-    #: What messages call it; its state when it is cancelled, those in which AWS cancels it, and all.
+    #: What messages call it, its state when it is cancelled, and what is said of when AWS cancels it.
     noun: ClassVar[str]
     cancelled: ClassVar[str]
-    in_time: ClassVar[frozenset[str]]
-    known: ClassVar[frozenset[str]]
     rule: ClassVar[str]
     fail_if_too_late: bool
 
@@ -65,7 +63,7 @@ class _CancelOperator(AwsParameters):
         if state == self.cancelled:
             self.log.info("%s is %s already", self._what, state)
             return state
-        if state in self.known - self.in_time:
+        if self._is_too_late(state):
             return self._too_late(state, hook)
         self.log.info("%s is %s. %s", self._what, state, self.rule)
         try:
@@ -94,6 +92,10 @@ class _CancelOperator(AwsParameters):
     @property
     def _what(self) -> str:
         return f"{self.noun} {self._id}"
+
+    def _is_too_late(self, state: str) -> bool:
+        """Tell whether AWS cancels it no more. Of a state that is new, AWS is to judge."""
+        raise NotImplementedError
 
     def _state(self, hook: SnowballHook) -> str:
         raise NotImplementedError
@@ -131,8 +133,6 @@ class CancelJobOperator(_CancelOperator):
     state_key = "JobState"
     noun = "Job"
     cancelled = JobState.CANCELLED
-    in_time = frozenset({JobState.NEW, JobState.LISTING, JobState.PENDING})
-    known = frozenset(JobState)
     rule = "AWS cancels a job before it is PreparingAppliance only, and without a charge while it is New"
     job_id: str
 
@@ -148,6 +148,10 @@ class CancelJobOperator(_CancelOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
+
+    def _is_too_late(self, state: str) -> bool:
+        # On each path alike.
+        return is_at_or_past(state, JobState.PREPARING_APPLIANCE, None)
 
     def _state(self, hook: SnowballHook) -> str:
         return str(hook.describe_job(self.job_id).get("JobMetadata", {}).get("JobState"))
@@ -183,8 +187,6 @@ class CancelClusterOperator(_CancelOperator):
     state_key = "ClusterState"
     noun = "Cluster"
     cancelled = ClusterState.CANCELLED
-    in_time = frozenset({ClusterState.AWAITING_QUORUM})
-    known = frozenset(ClusterState)
     rule = "AWS cancels a cluster while it is AwaitingQuorum only, for an hour at the least after its order"
     cluster_id: str
 
@@ -200,6 +202,9 @@ class CancelClusterOperator(_CancelOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
+
+    def _is_too_late(self, state: str) -> bool:
+        return state in set(ClusterState) - {ClusterState.AWAITING_QUORUM}
 
     def _state(self, hook: SnowballHook) -> str:
         return str(hook.describe_cluster(self.cluster_id).get("ClusterState"))

@@ -40,6 +40,7 @@ from airflow_provider_snowball.ordering.machine import (
     Taken,
     Times,
     Unknown,
+    later,
 )
 from airflow_provider_snowball.ordering.marker import described, marker_of
 from airflow_provider_snowball.ordering.text import words_of
@@ -129,8 +130,8 @@ class _CreateOperator(AwsParameters):
         permanent_as_such(lambda: check_request(self.operation, request))
         hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
         SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
-        account = permanent_as_such(hook.find_account)
-        region = hook.find_region()
+        region = permanent_as_such(hook.find_region)
+        account = hook.find_account()
         self._check_allowed(hook, request)
         fingerprint = self._fingerprint(request, account, region)
         if not self.submit:
@@ -161,12 +162,8 @@ class _CreateOperator(AwsParameters):
             stored = store.get(_MEMORY)
         except Exception as error:
             words = f"Airflow does not tell what is known of it: {type(error).__name__}"
-            if attempts + 1 >= self._times.attempts:
-                raise SnowballOrderDelayedError(
-                    f"{what} could not be ordered in this try: {words} [SNB603]"
-                ) from None
             self.log.warning("%s: %s", what, words)
-            self._park(now() + self._times.again * 2**attempts, None, attempts + 1, what)
+            self._end(later(self._times, words, now(), None, attempts), what)
         return Memory.read(stored) if stored else None
 
     def _adopted(self, context: Context, hook: SnowballHook, order_id: str) -> None:

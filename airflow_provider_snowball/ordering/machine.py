@@ -53,6 +53,7 @@ __all__ = [
     "Times",
     "Unknown",
     "Why",
+    "later",
 ]
 
 
@@ -451,9 +452,16 @@ class Ordering:
         end: Action = Adopt(order_id) if now >= audit else Park(audit, taken)
         return self._do(end) if taken == self.memory else self._keep(taken, end)
 
-    def _later(self, words: str, now: float, memory: Memory | None) -> Action:
-        """Return a pause, or the end of this try if it has had enough of them."""
-        times = self.run.times
-        if self.attempts + 1 >= times.attempts:
-            return Retry(words)
-        return Park(now + times.again * 2**self.attempts, memory, self.attempts + 1)
+    def _later(self, words: str, now: float, memory: Memory | None) -> Park | Retry:
+        return later(self.run.times, words, now, memory, self.attempts)
+
+
+def later(times: Times, words: str, now: float, memory: Memory | None, attempts: int) -> Park | Retry:
+    """
+    Return a pause after something has failed, or the end of this try if it has had enough of them.
+
+    :param attempts: how often something has failed in it before.
+    """
+    if attempts + 1 >= times.attempts:
+        return Retry(words)
+    return Park(now + times.again * 2**attempts, memory, attempts + 1)
