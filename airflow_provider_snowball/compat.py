@@ -92,7 +92,6 @@ __all__ = [
     "TaskDeferralError",
     "TaskDeferralTimeout",
     "conf",
-    "datetime_trigger",
     "first_poke_of_this_try",
     "forever",
     "is_deferral_timeout",
@@ -162,15 +161,6 @@ def forever() -> Any:
     from airflow.sdk.execution_time.context import NEVER_EXPIRE
 
     return NEVER_EXPIRE
-
-
-def datetime_trigger(moment: datetime) -> Any:
-    """Return Airflow's own trigger that fires at a time."""
-    try:
-        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-    except ImportError:  # Airflow 2.11, which need not have that provider
-        from airflow.triggers.temporal import DateTimeTrigger  # type: ignore[import-not-found,no-redef]  # there then
-    return DateTimeTrigger(moment=moment)
 
 
 def remembers_between_pokes() -> bool:

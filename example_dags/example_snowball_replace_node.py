@@ -1,5 +1,7 @@
 """
-Replace a node of a running cluster: order the new device, and wait until it is there.
+Replace a node of a running cluster: order the new device, once, and wait until it is there.
+
+Orders what it is told to, as soon as ``[snowball] allow_orders`` is set.
 
 A cluster's jobs are LOCAL_USE. Their state Complete means that the devices are back and erased: nothing was
 imported into S3.
@@ -16,6 +18,7 @@ except ImportError:  # Airflow 2.11
     from airflow.decorators import task
     from airflow.models.dag import DAG
 
+from airflow_provider_snowball.operators.create import CreateJobOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 
 # [START howto_snowball_replace_node]
@@ -24,29 +27,25 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1),
     params={"cluster_id": "CID123e4567-e89b-12d3-a456-426655440000"},
-    # Once more would order one device more: AWS takes no token that makes an order the same order.
-    default_args={"retries": 0},
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["example", "snowball"],
     doc_md=__doc__,
 ) as dag:
-
-    @task
-    def order_replacement(params: dict[str, Any]) -> list[str]:
-        """Order a device as the cluster's others are, and return its job id as a list."""
-        from airflow_provider_snowball.hooks.snowball import SnowballHook
-
-        job = SnowballHook().conn.create_job(ClusterId=params["cluster_id"])
-        return [job["JobId"]]
+    # As the cluster's others are. However often this is tried, it is one device.
+    order_replacement = CreateJobOperator(
+        task_id="order_replacement",
+        cluster_id="{{ params.cluster_id }}",
+        description="A replacement",
+        submit=True,
+    )
 
     # AWS lists the new job some time after the order. Until then it is waited for by its id.
     wait_for_replacement = ClusterJobsSensor(
         task_id="wait_for_replacement",
         cluster_id="{{ params.cluster_id }}",
-        job_ids=order_replacement(),
+        job_ids=order_replacement.output,
         target_state="WithCustomer",
         deferrable=True,
-        retries=3,
-        retry_delay=timedelta(minutes=5),
     )
 
     @task

@@ -39,6 +39,7 @@ class ExtraField:
 
 
 #: The names are those of the amazon provider's extra, so that either type's connection works as the other.
+#: The last is ours.
 EXTRA_FIELDS = (
     ExtraField(
         "region_name",
@@ -57,6 +58,13 @@ EXTRA_FIELDS = (
         "Endpoint URL",
         "Where else than at AWS to send requests, such as the address of a local Snowball. Empty: AWS.",
         "http://127.0.0.1:5000",
+    ),
+    ExtraField(
+        "allowed_orders",
+        "Allowed orders",
+        "What may be ordered by it, as JSON with address_ids, buckets, role_arns, snowball_types and "
+        "shipping_options. Empty: anything, once [snowball] allow_orders is set.",
+        '{"address_ids": ["ADID..."], "buckets": ["arn:aws:s3:::archive"]}',
     ),
 )
 #: Airflow's own fields that nothing is read from.

@@ -22,13 +22,14 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from airflow_provider_snowball.exceptions import SnowballConnectionError
+from airflow_provider_snowball.hooks.allowed_orders import ALLOWED_ORDERS, check_allowed_orders
 from airflow_provider_snowball.hooks.connection_form import ACCEPTED_TYPES, without_empty
 from airflow_provider_snowball.hooks.redaction import redacted
 
 __all__ = ["check_stored_extra", "config_of", "read_connection", "verify_of"]
 
 #: Fields of the extra that hold an object of their own.
-_OBJECTS = ("assume_role_kwargs", "config_kwargs", "service_config", "session_kwargs")
+_OBJECTS = (ALLOWED_ORDERS, "assume_role_kwargs", "config_kwargs", "service_config", "session_kwargs")
 _TEXTS = (
     "assume_role_method",
     "aws_access_key_id",
@@ -231,6 +232,10 @@ def _read_extra(text: Any, name: str) -> dict[str, Any]:
     if "verify" in extra:
         extra["verify"] = verify_of(extra["verify"], name)
     config_of(extra.get("config_kwargs"), f"config_kwargs in the extra of {name}")
+    try:
+        check_allowed_orders(extra.get(ALLOWED_ORDERS) or {})
+    except ValueError as error:
+        raise SnowballConnectionError(f"{ALLOWED_ORDERS} in the extra of {name}: {error} [SNB204]") from None
     return extra
 
 

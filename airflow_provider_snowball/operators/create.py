@@ -10,7 +10,7 @@ from time import time as now
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters, passed_on
-from airflow_provider_snowball.compat import conf, datetime_trigger, forever, task_state_store
+from airflow_provider_snowball.compat import conf, forever, task_state_store
 from airflow_provider_snowball.exceptions import (
     SnowballOrderDelayedError,
     SnowballOrderError,
@@ -65,21 +65,6 @@ _RESOURCES = {
     "ec2_ami_resources": "Ec2AmiResources",
     "lambda_resources": "LambdaResources",
 }
-#: The key of a connection's extra that says what may be ordered by it, and what its lists are of.
-_ALLOWED = "allowed_orders"
-_LISTS: Mapping[str, Callable[[Mapping[str, Any]], set[str]]] = {
-    "address_ids": lambda request: _given(request, "AddressId", "ForwardingAddressId"),
-    "buckets": lambda request: {
-        str(each.get("BucketArn")) for each in (request.get("Resources") or {}).get("S3Resources") or ()
-    },
-    "role_arns": lambda request: _given(request, "RoleARN"),
-    "snowball_types": lambda request: _given(request, "SnowballType"),
-    "shipping_options": lambda request: _given(request, "ShippingOption"),
-}
-
-
-def _given(request: Mapping[str, Any], *names: str) -> set[str]:
-    return {str(request[name]) for name in names if request.get(name) is not None}
 
 
 class _CreateOperator(AwsParameters):
@@ -93,6 +78,8 @@ class _CreateOperator(AwsParameters):
     members: ClassVar[Mapping[str, str]]
     #: A seam of the tests, and no setting: what is promised rests on these times.
     _times: ClassVar[Times] = Times()
+    #: At a local Snowball nobody pays, and an hour may be a week.
+    _local_times: ClassVar[Times] = Times(settle=90, audit=0, look=5, again=5)
     description: str | None
     submit: bool
     approved: str | None
@@ -112,11 +99,10 @@ class _CreateOperator(AwsParameters):
         """Make the order, or show it; return its id."""
         return self._go_on(context, None, 0)
 
-    def execute_complete(
-        self, context: Context, event: Any, memory: dict[str, Any] | None, attempts: int
-    ) -> Any:
-        """Go on after a pause. The method's name and its arguments are stored: they stay."""
-        return self._go_on(context, Memory.read(memory) if memory else None, attempts)
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
+        """Go on after a pause. The method's name is stored, as is the event: they stay."""
+        memory = event["memory"]
+        return self._go_on(context, Memory.read(memory) if memory else None, event["attempts"])
 
     def _go_on(self, context: Context, memory: Memory | None, attempts: int) -> Any:
         from airflow_provider_snowball.hooks.errors import permanent_as_such
@@ -150,8 +136,13 @@ class _CreateOperator(AwsParameters):
         run = Run(int(ti.try_number), store is not None, began, where, marker, self._times)
         driver = _Driver(hook, self.operation, request, marker, store)
         machine, action = Ordering(run, memory, attempts).begin()
+        local: list[str] = []
+        hook.when_local(local.append)
         while not isinstance(action, Park | Adopt | Fail | Retry):
-            machine, action = machine.on(driver.carry_out(action), now())
+            event = driver.carry_out(action)
+            if local:
+                machine = machine.timed(self._local_times)
+            machine, action = machine.on(event, now())
         if isinstance(action, Adopt):
             self._adopted(context, hook, action.order_id)
         return self._end(action, what)
@@ -183,13 +174,12 @@ class _CreateOperator(AwsParameters):
         raise AssertionError(f"{action} is no end")
 
     def _park(self, until: float, memory: Memory | None, attempts: int, what: str) -> NoReturn:
+        from airflow_provider_snowball.triggers.pause import PauseTrigger
+
         moment = datetime.fromtimestamp(until, UTC)
         self.log.info("%s: looking again at %s", what, moment.isoformat(timespec="seconds"))
-        self.defer(
-            trigger=datetime_trigger(moment),
-            method_name="execute_complete",
-            kwargs={"memory": None if memory is None else memory.stored(), "attempts": attempts},
-        )
+        known = {"memory": None if memory is None else memory.stored(), "attempts": attempts}
+        self.defer(trigger=PauseTrigger(until=until, known=known), method_name="execute_complete")
         raise AssertionError("defer() raises")
 
     def _marker(self, ti: Any) -> str:
@@ -225,18 +215,15 @@ class _CreateOperator(AwsParameters):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _check_allowed(self, hook: SnowballHook, request: Mapping[str, Any]) -> None:
-        lists = hook.conn_config.extra_config.get(_ALLOWED)
-        if lists is None:
-            return
-        for name, values_of in _LISTS.items():
-            allowed = lists.get(name) if isinstance(lists, Mapping) else ()
-            if allowed is None:
-                continue
-            if others := sorted(values_of(request) - {str(each) for each in allowed}):
-                raise SnowballPermanentError(
-                    f"{', '.join(others)} is none of {name} that {_ALLOWED} in the extra of Airflow "
-                    f"connection {hook.aws_conn_id!r} has [SNB612]"
-                )
+        from airflow_provider_snowball.hooks.allowed_orders import ALLOWED_ORDERS, not_allowed
+
+        lists = hook.conn_config.extra_config.get(ALLOWED_ORDERS) or {}
+        if found := not_allowed(request, lists):
+            name, others = found
+            raise SnowballPermanentError(
+                f"{', '.join(others)} is none of {name} that {ALLOWED_ORDERS} in the extra of Airflow "
+                f"connection {hook.aws_conn_id!r} has [SNB612]"
+            )
 
     def _check_may_order(self, context: Context, fingerprint: str, *, is_fresh: bool) -> None:
         """

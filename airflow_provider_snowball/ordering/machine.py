@@ -363,8 +363,12 @@ class Ordering:
                 end = Fail(Why.REFUSED, words=words) if final else self._later(words, now, unsent)
                 return self._keep(unsent, end)
             case Send(), Unknown():
-                return self._look_on(now)
+                return self._look_on(now, is_listed=False)
         raise AssertionError(f"{event} is no answer to {self.asked}")
+
+    def timed(self, times: Times) -> Ordering:
+        """Return it with other times."""
+        return replace(self, run=replace(self.run, times=times))
 
     def _do(self, action: Action, then: Action | None = None) -> tuple[Ordering, Action]:
         return replace(self, asked=action, then=then), action
@@ -428,8 +432,12 @@ class Ordering:
             return self._do(self._later("it took too long until the order could be sent", now, self.memory))
         return self._keep(sent, Send(before))
 
-    def _look_on(self, now: float) -> tuple[Ordering, Action]:
-        """Wait until an order that may be on its way is listed, or would be."""
+    def _look_on(self, now: float, *, is_listed: bool = True) -> tuple[Ordering, Action]:
+        """
+        Wait until an order that may be on its way is listed, or would be.
+
+        :param is_listed: whether the last listing was after the order was sent, however long that took.
+        """
         times, memory = self.run.times, self.memory
         if memory is None or memory.known is Known.NOT_SENT:
             # Nobody knows when something was sent; not after this run has begun.
@@ -437,8 +445,8 @@ class Ordering:
         settled = memory.at + times.settle
         end = (
             Fail(Why.UNKNOWN)
-            if now >= settled
-            else Park(min(now + times.look, settled), memory, self.attempts)
+            if is_listed and now >= settled
+            else Park(min(now + times.look, max(now, settled)), memory, self.attempts)
         )
         return self._do(end) if memory == self.memory else self._keep(memory, end)
 

@@ -14,6 +14,7 @@ __all__ = [
     "REGION",
     "add_device",
     "client_of",
+    "create_address",
     "create_bucket",
     "jobs_at",
     "order_cluster",
@@ -89,7 +90,7 @@ def order_cluster(client: Any, devices: int = 5) -> str:
             JobType="LOCAL_USE",
             SnowballType="EDGE",
             ShippingOption="NEXT_DAY",
-            AddressId=_address(client),
+            AddressId=create_address(client),
             InitialClusterSize=devices,
         )["ClusterId"]
     )
@@ -102,7 +103,7 @@ def order_import(client: Any, *buckets: str) -> str:
             JobType="IMPORT",
             SnowballType="EDGE",
             ShippingOption="NEXT_DAY",
-            AddressId=_address(client),
+            AddressId=create_address(client),
             Resources={
                 "S3Resources": [{"BucketArn": f"arn:aws:s3:::{bucket}"} for bucket in buckets or (BUCKET,)]
             },
@@ -119,5 +120,6 @@ def create_bucket(endpoint_url: str, name: str = BUCKET) -> Any:
     return s3
 
 
-def _address(client: Any) -> str:
+def create_address(client: Any) -> str:
+    """Store an address, and return its id."""
     return str(client.create_address(Address=_ADDRESS)["AddressId"])

@@ -16,7 +16,15 @@ from airflow import __version__ as airflow_version
 from packaging.version import Version
 
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.fakes.emulated import client_of, create_bucket, order_cluster, order_import, steer
+from tests.fakes.emulated import (
+    client_of,
+    create_address,
+    create_bucket,
+    jobs_at,
+    order_cluster,
+    order_import,
+    steer,
+)
 from tests.fakes.fleet_server import connection
 from tests.integration.airflow_runner import Run, run_dag
 
@@ -316,14 +324,101 @@ def test_devices_that_arrive(snowball: SnowballServer, airflow_home: Path, tmp_p
     assert handled() == [f"copying to the device of {on_its_way}, which is WithCustomer"]
 
 
+@pytest.fixture
+def may_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__SNOWBALL__ALLOW_ORDERS", "True")
+
+
 @pytest.mark.parametrize("snowball", [HALF_A_DAY], indirect=True)
-def test_replace_node(snowball: SnowballServer, run_example: RunExample) -> None:
+def test_replace_node(snowball: SnowballServer, run_example: RunExample, may_order: None) -> None:
     client = client_of(snowball.endpoint_url)
     cluster_id = order_cluster(client, devices=3)
     run = run_example("replace_node", cluster_id=cluster_id)
     assert run.state == "success"
-    (replacement,) = run.xcoms["order_replacement", -1]
+    replacement = run.xcoms["order_replacement", -1]
     assert ids(run, "wait_for_replacement") == [replacement]
     assert run.xcoms["join_cluster", -1] == f"{replacement} joined"
     listed = client.list_cluster_jobs(ClusterId=cluster_id)["JobListEntries"]
     assert len(listed) == 4
+
+
+@pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
+class TestOrder:
+    @pytest.fixture
+    def site(self, snowball: SnowballServer, tmp_path: Path) -> dict[str, str]:
+        create_bucket(snowball.endpoint_url)
+        manifest = tmp_path / "oslo.csv"
+        manifest.write_text("key,size\na.jpg,1\nb.jpg,2\n")
+        address_id = create_address(client_of(snowball.endpoint_url))
+        return {"site": "Oslo", "address_id": address_id, "bucket": "archive", "manifest": str(manifest)}
+
+    @pytest.fixture
+    def shown(self, site: dict[str, str], run_example: RunExample) -> dict[str, Any]:
+        """Return the order, as a run has shown it that nobody approved."""
+        example = run_example("order", mark_success="(?!show).*", **site)
+        return dict(example.xcoms["show", -1])
+
+    def test_from_the_order_to_the_last_step(
+        self,
+        snowball: SnowballServer,
+        site: dict[str, str],
+        shown: dict[str, Any],
+        run_example: RunExample,
+        may_order: None,
+        airflow_home: Path,
+    ) -> None:
+        client = client_of(snowball.endpoint_url)
+        assert client.list_jobs()["JobListEntries"] == []
+
+        def handed_over() -> int:
+            query = "select count(*) from task_instance where task_id = 'hand_over' and state = 'success'"
+            with closing(sqlite3.connect(airflow_home / "airflow.db", timeout=60)) as database:
+                return int(database.execute(query).fetchone()[0])
+
+        # The run that showed the order has marked it so.
+        before = handed_over()
+
+        def go_on() -> None:
+            """Let the device arrive, and come back once it was handed over."""
+            while not ended.wait(0.2):
+                for job in jobs_at(snowball.endpoint_url):
+                    if job["state"] == "New":
+                        steer(snowball.endpoint_url, job["job_id"], objects={"a.jpg": 1, "b.jpg": 2})
+                        steer(snowball.endpoint_url, job["job_id"], state="WithCustomer")
+                    elif job["state"] == "WithCustomer" and handed_over() > before:
+                        steer(snowball.endpoint_url, job["job_id"], state="Complete")
+
+        ended = Event()
+        sender = Thread(target=go_on)
+        sender.start()
+        try:
+            approved = "" if asks_people() else shown["fingerprint"]
+            run = run_example("order", mark_success="approve_order|ask", **site, approved=approved)
+        finally:
+            ended.set()
+            sender.join()
+        assert run.state == "success"
+        [entry] = client.list_jobs()["JobListEntries"]
+        assert entry["Description"].startswith("Oslo [af-")
+        assert run.xcoms["order", -1] == entry["JobId"]
+        assert ids(run, "wait_for_import") == [entry["JobId"]]
+        assert run.xcoms["verify", -1]["alike"] == 2
+        assert run.xcoms["hand_over", -1].endswith("a code of 29 characters")
+        assert run.states["list_what_differs", -1] == "skipped"
+
+    @pytest.mark.skipif(asks_people(), reason="a person is asked")
+    def test_nothing_is_ordered_unless_approved(
+        self, snowball: SnowballServer, site: dict[str, str], run_example: RunExample, may_order: None
+    ) -> None:
+        run = run_example("order", **site, approved="")
+        assert run.state == "success"
+        assert run.states["order", -1] == "skipped"
+        assert client_of(snowball.endpoint_url).list_jobs()["JobListEntries"] == []
+
+
+def test_cancel(snowball: SnowballServer, run_example: RunExample) -> None:
+    client = client_of(snowball.endpoint_url)
+    job_id = order_import(client)
+    run = run_example("cancel", job_id=job_id)
+    assert run.state == "success"
+    assert run.xcoms["cancel", -1]["JobState"] == client.list_jobs()["JobListEntries"][0]["JobState"]

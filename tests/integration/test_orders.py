@@ -21,7 +21,7 @@ from airflow_provider_snowball.exceptions import (
 )
 from airflow_provider_snowball.operators import create
 from airflow_provider_snowball.operators.create import CreateClusterOperator, CreateJobOperator
-from airflow_provider_snowball.ordering.machine import List
+from airflow_provider_snowball.ordering.machine import List, Times
 from tests.fakes.emulated import client_of, steer
 from tests.fakes.fleet_server import connection
 
@@ -151,18 +151,16 @@ class Runner:
     def once(self, task: Any, ti: Ti) -> Any:
         """Run one try to its end, pauses and all."""
         context = self.context(ti)
-        method = "execute"
-        arguments: dict[str, Any] = {}
+        method, given = "execute", dict[str, Any]()
         while True:
             try:
-                # What a pause hands on is stored as JSON.
-                given = {"event": None, **json.loads(json.dumps(arguments))} if arguments else {}
                 return getattr(task, method)(context, **given)
             except TaskDeferred as deferred:
                 self.pauses += 1
-                until = deferred.trigger.moment.timestamp()
-                snowball_clock.jump(max(until - self.now(), 0.0) + 1.0)
-                method, arguments = deferred.method_name, deferred.kwargs or {}
+                trigger: Any = deferred.trigger
+                snowball_clock.jump(max(trigger.until - self.now(), 0.0) + 1.0)
+                # What a pause hands on is stored as JSON.
+                method, given = deferred.method_name, {"event": json.loads(json.dumps(trigger.known))}
 
     def tries(self, task: Any, tries: int = 3) -> Any:
         """Run a task with retries."""
@@ -188,6 +186,8 @@ def runner(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         runner = Runner(server.endpoint_url, Store() if request.param == "3.3" else None)
         for module in ("operators.create", "hooks.orders"):
             monkeypatch.setattr(f"airflow_provider_snowball.{module}.now", runner.now)
+        # As at AWS.
+        monkeypatch.setattr(create._CreateOperator, "_local_times", Times())
         yield runner
 
 
@@ -459,6 +459,30 @@ class TestWhatMayBeOrdered:
             SnowballPermanentError, match=r"^arn:aws:s3:::archive is none of buckets .*\[SNB612\]$"
         ):
             runner.once(runner.task(), Ti())
+
+    def test_what_the_connection_allows_as_a_form_stores_it(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        allowed = json.dumps({"buckets": ["arn:aws:s3:::archive"], "address_ids": [runner.address]})
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders=allowed))
+        assert runner.once(runner.task(), Ti())
+
+    @pytest.mark.parametrize(
+        ("allowed", "says"),
+        [
+            ({"bucket": ["arn:aws:s3:::archive"]}, "'bucket' is none of address_ids, buckets, "),
+            ({"buckets": "arn:aws:s3:::archive"}, "buckets must be a list of texts"),
+            ({"buckets": None}, "buckets must be a list of texts"),
+            (["arn:aws:s3:::archive"], "must be a JSON object; got a list"),
+        ],
+    )
+    def test_what_the_connection_allows_is_misspelt(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch, allowed: Any, says: str
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders=allowed))
+        with pytest.raises(SnowballPermanentError, match=f"^allowed_orders in the extra .*{says}"):
+            runner.once(runner.task(), Ti())
+        assert runner.taken() == 0
 
     def test_mapped_without_a_key(self, runner: Runner) -> None:
         with pytest.raises(SnowballPermanentError, match=r"^idempotency_key must be given .*\[SNB116\]$"):

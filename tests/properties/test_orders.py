@@ -184,8 +184,8 @@ class TestLiveness:
 class OrdersAgain(Ordering):
     """Sends again once an order that was sent would be listed."""
 
-    def _look_on(self, now: float) -> tuple[Ordering, Action]:
-        after, action = super()._look_on(now)
+    def _look_on(self, now: float, *, is_listed: bool = True) -> tuple[Ordering, Action]:
+        after, action = super()._look_on(now, is_listed=is_listed)
         if isinstance(action, Fail) and self.run.remembers:
             return self._send(now)
         return after, action

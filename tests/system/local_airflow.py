@@ -32,17 +32,18 @@ from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.lifecycle import JobState
 from tests.fakes import emulated
-from tests.fakes.emulated import add_device, client_of, jobs_at, order_import, steer
+from tests.fakes.emulated import add_device, client_of, create_address, jobs_at, order_import, steer
 from tests.system.airflow_processes import USER, AirflowProcesses
 from tests.system.demo import DAG_ID, DEVICES, EXAMPLES, WAIT, connect
 from tests.system.postgres import Postgres, programs
 
 __all__ = ["local_airflow"]
 
-#: Ids in the examples that stand for what a user has ordered: a cluster, a site's cluster abroad, an import.
+#: Ids in the examples that stand for a user's: a cluster, a site's cluster abroad, an import, an address.
 _CLUSTER = re.compile("CID123e4567-e89b-12d3-a456-426655440000")
 _CLUSTER_ABROAD = re.compile("CID123e4567-e89b-12d3-a456-426655440001")
 _IMPORT = re.compile("JID123e4567-e89b-12d3-a456-426655440000")
+_ADDRESS = re.compile("ADID123e4567-e89b-12d3-a456-426655440000")
 _ABROAD = "eu-central-1"
 #: What the examples say in days and hours of the real time.
 _LIMIT = re.compile(r'\{"InTransitToCustomer": 10\}')
@@ -59,6 +60,7 @@ SETTINGS = {
     "AIRFLOW__SNOWBALL__POKE_INTERVAL": "5",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+    "AIRFLOW__SNOWBALL__ALLOW_ORDERS": "True",
 }
 
 
@@ -123,6 +125,7 @@ def order_for_examples(endpoint_url: str, dags: Path, seconds_a_day: float) -> N
         text = _CLUSTER.sub(lambda _: order_cluster(endpoint_url)[0], example.read_text())
         text = _CLUSTER_ABROAD.sub(lambda _: order_cluster(endpoint_url, _ABROAD)[0], text)
         text = _IMPORT.sub(lambda _: order_import_into_its_own_bucket(endpoint_url), text)
+        text = _ADDRESS.sub(lambda _: create_address(client_of(endpoint_url)), text)
         text = _LIMIT.sub(f'{{"InTransitToCustomer": {_DAYS * seconds_a_day / 86400:.6f}}}', text)
         text = _TOGETHER.sub(f"timedelta(seconds={seconds_a_day:g})", text)
         (dags / example.name).write_text(text)

@@ -44,6 +44,7 @@ SECONDS_A_DAY = 3.0
 WAIT_FOR_LATE = re.compile(r"Cluster +(CID\S+), whose 5 devices are on their way, and (JID\S+) is held up\n")
 ANOTHER = re.compile(r"Another +(.+)\n")
 WAITING = {"deferred", "awaiting_input"}
+IS_3_0 = airflow_version.startswith("3.0.")
 #: How each example ends, or which of its tasks goes on for as long as nobody sends its devices on.
 EXAMPLES = {
     **(
@@ -51,15 +52,19 @@ EXAMPLES = {
         if begins_dags()
         else {}
     ),
+    "example_snowball_cancel": "success",
     "example_snowball_cluster_jobs": "success",
     "example_snowball_fleet": "success",
     # Nobody approves, where somebody is asked.
-    "example_snowball_migration": "success" if airflow_version.startswith("3.0.") else "approve",
+    "example_snowball_migration": "success" if IS_3_0 else "approve",
+    "example_snowball_order": "success" if IS_3_0 else "approve_order",
+    "example_snowball_order_last_step": "success" if IS_3_0 else "approve_deletion",
     "example_snowball_per_device": "wait_until_sent_back",
+    "example_snowball_plan": "success",
     "example_snowball_replace_node": "success",
     "example_snowball_tell": "success",
     "example_snowball_verify_by_prefix": "success",
-    **({"example_snowball_migration_last_step": "success"} if airflow_version.startswith("3.0.") else {}),
+    **({"example_snowball_migration_last_step": "success"} if IS_3_0 else {}),
 }
 
 

@@ -12,6 +12,7 @@ import pytest
 from airflow import __version__ as airflow_version
 
 from airflow_provider_snowball.get_provider_info import get_provider_info
+from airflow_provider_snowball.hooks.allowed_orders import ALLOWED_ORDERS
 from airflow_provider_snowball.hooks.connection_form import (
     ACCEPTED_TYPES,
     EXTRA_FIELDS,
@@ -21,7 +22,12 @@ from airflow_provider_snowball.hooks.connection_form import (
 from tests.installed import is_installed
 
 HOOK = "airflow_provider_snowball.hooks.snowball.SnowballHook"
-LABELS = {"region_name": "Region", "role_arn": "Role ARN", "endpoint_url": "Endpoint URL"}
+LABELS = {
+    "region_name": "Region",
+    "role_arn": "Role ARN",
+    "endpoint_url": "Endpoint URL",
+    "allowed_orders": "Allowed orders",
+}
 
 
 def python(code: str) -> Any:
@@ -59,7 +65,7 @@ def test_the_names_are_the_amazon_providers() -> None:
     """A connection of either type works as one of the other only if the names agree."""
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
-    extra = {field.key: field.placeholder for field in EXTRA_FIELDS}
+    extra = {field.key: field.placeholder for field in EXTRA_FIELDS if field.key != ALLOWED_ORDERS}
     read = AwsConnectionWrapper.from_connection_metadata(extra=extra)
     assert {name: getattr(read, name) for name in extra} == extra
     assert "aws" in ACCEPTED_TYPES
