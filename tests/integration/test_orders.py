@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import json
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +25,7 @@ from airflow_provider_snowball.exceptions import (
 from airflow_provider_snowball.operators import create
 from airflow_provider_snowball.operators.create import CreateClusterOperator, CreateJobOperator
 from airflow_provider_snowball.ordering.machine import List, Times
+from airflow_provider_snowball.triggers.pause import PauseTrigger
 from tests.fakes.emulated import client_of, steer
 from tests.fakes.fleet_server import connection
 
@@ -31,6 +35,8 @@ except ImportError:  # before 3.2
     from airflow.exceptions import TaskDeferred  # type: ignore[assignment, no-redef, unused-ignore]  # the same class
 
 ROLE = "arn:aws:iam::123456789012:role/import"
+#: Before the tests make it as at AWS.
+LOCAL_TIMES = create._CreateOperator._local_times
 BUCKETS = [{"BucketArn": "arn:aws:s3:::archive"}]
 
 
@@ -561,3 +567,26 @@ def test_the_audit_has_a_line(runner: Runner, caplog: pytest.LogCaptureFixture) 
     told = json.loads(line.partition(": ")[2])
     assert (told["outcome"], told["order_id"]) == ("taken", job_id)
     assert told["marker"].startswith("[af-")
+
+
+def test_nobody_waits_at_a_local_snowball(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(create._CreateOperator, "_local_times", LOCAL_TIMES)
+    began = runner.now()
+    assert runner.once(runner.task(), Ti())
+    assert runner.now() - began < 60
+    lose("reset")
+    began = runner.now()
+    assert runner.once(runner.task(idempotency_key="another"), Ti(task_id="another"))
+    assert runner.now() - began < 60
+
+
+def test_a_pause_hands_on_what_it_was_given() -> None:
+    async def events(trigger: Any) -> list[Any]:
+        return [event.payload async for event in trigger.run()]
+
+    known = {"memory": None, "attempts": 2}
+    path, arguments = PauseTrigger(until=time.time() + 0.1, known=known).serialize()
+    module, _, name = path.rpartition(".")
+    stored = getattr(importlib.import_module(module), name)(**json.loads(json.dumps(arguments)))
+    assert asyncio.run(events(stored)) == [known]
+    assert time.time() >= arguments["until"]

@@ -18,13 +18,20 @@ import pytest
 from airflow_provider_snowball.ordering.machine import (
     Action,
     Adopt,
+    Describe,
     Fail,
     Known,
+    Listed,
     Memory,
     Ordering,
+    Park,
+    Remembered,
     Retry,
+    Run,
+    Seen,
     Send,
     Times,
+    Unknown,
     Why,
 )
 from tests.properties.orders_world import Rules, World, begin, moves
@@ -250,3 +257,19 @@ def test_what_is_stored_is_read_again() -> None:
 def test_a_retry_says_what_failed() -> None:
     found = search(Rules(losses=3, tries=1, end=8))
     assert isinstance(found.examples["nothing ordered, and nothing unknown"].ended, Retry)
+
+
+def test_an_answer_that_is_lost_late_is_looked_for() -> None:
+    """However long it took: a listing of before the order was sent says nothing of it."""
+    run = Run(1, True, 0.0, "here", "[af-0123456789abcdef]")
+    machine, _ = Ordering(run).begin()
+    for event in (Remembered(), Listed(()), Remembered()):
+        machine, action = machine.on(event, 1.0)
+    assert isinstance(action, Send)
+    late = 1.0 + 2 * run.times.settle
+    machine, action = machine.on(Unknown("no answer"), late)
+    assert isinstance(action, Park)
+    assert action.until == late
+    machine, _ = Ordering(run, action.memory).begin()
+    assert machine.on(Listed((Seen("JID"),)), late)[1] == Describe("JID")
+    assert machine.on(Listed(()), late)[1] == Fail(Why.UNKNOWN)
