@@ -38,7 +38,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules("operators", "cancel", "create", "snowball", "verify_import"),
         "sensors": _modules("sensors"),
         "hooks": _modules("hooks"),
-        "triggers": _modules("triggers", "snowball", "watching"),
+        "triggers": _modules("triggers", "pause", "snowball", "watching"),
         "extra-links": ["airflow_provider_snowball.links.snowball.SnowFamilyConsoleLink"],
         "connection-types": [metadata("airflow_provider_snowball.hooks.snowball.SnowballHook")],
         "config": {

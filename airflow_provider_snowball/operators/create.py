@@ -343,7 +343,7 @@ class CreateJobOperator(_CreateOperator):
     """
     Order a Snowball device: an import, an export, a device for local use, or a node of a cluster; once.
 
-    Returns the job's id, which ``job_ids=order.output`` of a sensor takes, mapped or not.
+    Returns the job's id, which ``job_ids=order.output`` of a sensor takes, mapped or not. A device is billed.
 
     Nothing is ordered unless ``submit`` is set, and ``[snowball] allow_orders`` in Airflow's configuration:
     otherwise the task returns what would be ordered, to look at and to approve. Each try finds the order that

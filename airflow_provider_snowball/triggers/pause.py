@@ -23,7 +23,8 @@ class PauseTrigger(BaseTrigger):
     """
     Fires at a time, and hands on what it was given.
 
-    What ``defer()`` takes as ``kwargs`` would do, but ``dag.test()`` forgets that once a trigger has fired.
+    What ``defer()`` takes as ``kwargs`` would do, but ``dag.test()`` forgets that once a trigger has fired
+    (apache/airflow#69942, merged after 3.3.2).
 
     :param until: Unix time.
     :param known: plain JSON values; the payload of the event.
