@@ -17,6 +17,8 @@ from typing import Any
 from airflow import __version__ as airflow_version
 from airflow.listeners import hookimpl
 
+from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
+
 try:
     from airflow.sdk.listener import get_listener_manager
 except ImportError:  # before 3.2
@@ -135,7 +137,10 @@ def run_dag(
             devices=xcoms["devices"],
             links={
                 (ti.task_id, ti.map_index): {
-                    name: task.get_extra_links(ti, name) for name in task.extra_links
+                    # Some of Airflow 2's own want its webserver.
+                    name: task.get_extra_links(ti, name)
+                    for name in task.extra_links
+                    if name == SnowFamilyConsoleLink.name
                 }
                 for ti, task in tasks.items()
             },

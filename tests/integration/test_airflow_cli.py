@@ -36,6 +36,7 @@ def test_the_provider_is_listed(airflow_home: Path) -> None:
 def test_its_triggers_are_listed(airflow_home: Path) -> None:
     listed = {row["class"] for row in rows("providers", "triggers") if row["package_name"] == NAME}
     assert listed == {
+        "airflow_provider_snowball.triggers.pause",
         "airflow_provider_snowball.triggers.snowball",
         "airflow_provider_snowball.triggers.watching",
     }
