@@ -269,21 +269,21 @@ class Row:
 
     :param orders: how many devices are ordered in the end, and how the task ends, where Airflow remembers
         what a task has done.
-    :param before: the same, where it does not; None: as there.
+    :param before: the same, where it does not, any of these; none: as there.
     """
 
     name: str
     region: str
     happens: Callable[[Scene], None]
     orders: tuple[int, str] = (1, "success")
-    before: tuple[int, str] | None = None
+    before: tuple[tuple[int, str], ...] = ()
     dag_id: str = "order_device"
     alone: bool = False
     needs_memory: bool = False
 
     @property
-    def expected(self) -> tuple[int, str]:
-        return self.orders if REMEMBERS or self.before is None else self.before
+    def expected(self) -> tuple[tuple[int, str], ...]:
+        return (self.orders,) if REMEMBERS or not self.before else self.before
 
 
 UNKNOWN = (0, "failed")
@@ -303,7 +303,7 @@ TABLE = [
         "killed before it is sent",
         "ap-southeast-1",
         is_killed("latency", "ListJobs", with_supervisor=False),
-        before=UNKNOWN,
+        before=(UNKNOWN,),
     ),
     Row(
         "killed after it was sent",
@@ -315,9 +315,16 @@ TABLE = [
         "ap-southeast-3",
         is_killed("lost_answer", "CreateJob", with_supervisor=True, how="hang"),
     ),
-    Row("stands still before its word", "ca-central-1", stands_still_before_its_word, before=UNKNOWN),
+    Row("stands still before its word", "ca-central-1", stands_still_before_its_word, before=(UNKNOWN,)),
     Row("stands still after its word", "sa-east-1", stands_still_after_its_word, UNKNOWN, needs_memory=True),
-    Row("the API server is away", "af-south-1", airflow_is_away, alone=True),
+    Row(
+        "the API server is away",
+        "af-south-1",
+        airflow_is_away,
+        # The try before may have ended before it could send.
+        before=((1, "success"), UNKNOWN),
+        alone=True,
+    ),
 ]
 ROWS = [row for row in TABLE if REMEMBERS or not row.needs_memory]
 
@@ -364,7 +371,7 @@ def test_one_at_most(row: Row, played: dict[str, tuple[Scene, Future[None]]]) ->
     future.result()
     instance, orders = scene.instance(), scene.orders()
     print(f"{row.name:46} orders: {len(orders)}  {instance['state']}  tries: {instance['try_number']}")
-    assert (len(orders), instance["state"]) == row.expected, scene.log()
+    assert (len(orders), instance["state"]) in row.expected, scene.log()
     if instance["state"] == "success":
         assert scene.site.airflow.api.xcom(scene.dag_id, scene.run_id, TASK) == orders[0]
     else:
