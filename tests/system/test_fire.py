@@ -35,6 +35,7 @@ from tests.system.postgres import programs
 
 pytestmark = [
     pytest.mark.system,
+    pytest.mark.alone,
     pytest.mark.skipif(
         Version(airflow_version) < Version("3.3"), reason="the cast counts on what 3.3 remembers of a try"
     ),

@@ -25,6 +25,7 @@ from tests.system.patience import until
 
 pytestmark = [
     pytest.mark.system,
+    pytest.mark.alone,
     pytest.mark.skipif(airflow_version.startswith("2."), reason="the processes here are those of Airflow 3"),
 ]
 

@@ -22,6 +22,7 @@ from tests.system.patience import until
 
 pytestmark = [
     pytest.mark.system,
+    pytest.mark.alone,
     pytest.mark.skipif(
         Version(airflow_version) < Version("3.3"), reason="asset watchers remember from Airflow 3.3 on"
     ),
