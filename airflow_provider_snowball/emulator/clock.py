@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 
 __all__ = ["Clock", "parse_duration", "parse_speed"]
 
+#: Seconds that no duration is longer than, so that time goes on after a jump: a thousand years.
+_LONGEST = 1000 * 366 * 86400.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
@@ -24,7 +26,7 @@ def parse_duration(value: float | str | timedelta) -> float:
     """
     Return a duration in seconds: a number of them, a timedelta, or text such as ``"3d"`` or ``"1d12h"``.
 
-    :raises ValueError: if it is none of these, or negative.
+    :raises ValueError: if it is none of these, negative, or longer than a thousand years.
     """
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
@@ -35,8 +37,11 @@ def parse_duration(value: float | str | timedelta) -> float:
             seconds = float(value)
         except (TypeError, ValueError):
             seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"A duration is a number of seconds or text such as '3d' or '1d12h'; got {value!r}")
+    if isinstance(value, bool) or not 0 <= seconds <= _LONGEST:
+        raise ValueError(
+            "A duration is a number of seconds or text such as '3d' or '1d12h', of a thousand years at most; "
+            f"got {value!r}"
+        )
     return seconds
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,22 +19,23 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, 
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from . import links
+from . import cbor, links
+from .clock import parse_duration
 from .clusters import Cluster
 from .documents import fetch
 from .jobs import Job
 from .models import SnowballBackend, all_backends, announcer, snowball_backends, snowball_clock
 from .responses import RESET_HEADER
 from .store import snowball_faults
+from .wire import JSON, TARGET, WireError, check, check_region
 
 __all__ = ["JOB_CHANGES", "PREFIX", "ConnectionReset", "is_loopback", "with_control"]
 
 PREFIX = "/_snowball/"
 #: In each answer, so that whoever asks can tell that it is no AWS.
 LOCAL_HEADER = "X-Snowball-Local"
-#: What X-Amz-Target begins with, in each request to Snowball.
-_TARGET = "AWSIESnowballJobManagementService."
 _JSON = "application/json"
+_REQUEST_ID = "x-amzn-requestid"
 _USUAL_REGION = "us-east-1"
 #: A Host header: an IPv6 address in brackets, or another address or a name; with a port or without.
 _HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::\d*)?")
@@ -59,14 +61,50 @@ def with_control(app: Wsgi, snowball: Wsgi, bound_to: str) -> Wsgi:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             if any(name == RESET_HEADER for name, _ in headers):
                 raise ConnectionReset
-            return start_response(status, [*headers, (LOCAL_HEADER, "1")], *more)
+            kept = [(name, value) for name, value in headers if name.lower() != _REQUEST_ID]
+            more_headers = [(LOCAL_HEADER, "1"), (_REQUEST_ID, str(uuid.uuid4()))]
+            return start_response(status, [*kept, *more_headers], *more)
 
         return start
 
+    def answer(environ: dict[str, Any], start_response: Any, operation: str) -> Iterable[bytes]:
+        """Answer a request in JSON."""
+        try:
+            check(environ, operation)
+        except WireError as error:
+            body = json.dumps({"__type": error.code, "message": str(error)}).encode()
+            headers = [("Content-Type", JSON), ("Content-Length", str(len(body)))]
+            start_response("400 BAD REQUEST", headers)
+            return [body]
+        return snowball(environ, start_response)
+
+    def answer_in_cbor(environ: dict[str, Any], start_response: Any, operation: str) -> Iterable[bytes]:
+        started: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+            started[:] = [status, headers]
+
+        try:
+            cbor.as_json(environ, operation)
+        except WireError as error:
+            start("400 BAD REQUEST", [])
+            text: Iterable[bytes] = [json.dumps({"__type": error.code, "message": str(error)}).encode()]
+        else:
+            text = answer(environ, start, operation)
+        status, headers = started
+        body = cbor.as_cbor(text, operation, is_error=not status.startswith("2"))
+        kept = [each for each in headers if each[0].lower() not in ("content-type", "content-length")]
+        kept += [("Content-Type", cbor.CBOR), ("Content-Length", str(len(body)))]
+        start_response(status, [*kept, ("smithy-protocol", "rpc-v2-cbor")])
+        return [body]
+
     def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
-        if str(environ.get("HTTP_X_AMZ_TARGET", "")).startswith(_TARGET):
-            return snowball(environ, unless_reset(start_response))
+        target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
+        if target.startswith(TARGET):
+            return answer(environ, unless_reset(start_response), target.removeprefix(TARGET))
+        if found := cbor.PATH.fullmatch(path):
+            return answer_in_cbor(environ, unless_reset(start_response), found["operation"])
         if not path.startswith(PREFIX):
             return app(environ, start_response)
         request = Request(environ)
@@ -156,8 +194,13 @@ def _get_clock() -> dict[str, Any]:
 
 def _set_clock(body: dict[str, Any]) -> dict[str, Any]:
     _only(body, "speed", "paused", "jump")
+    if not isinstance(body.get("paused", False), bool):
+        raise BadRequest(f"paused is true or false; got {body['paused']!r}")
+    if "jump" in body:
+        # Before anything is done.
+        parse_duration(body["jump"])
     if "speed" in body:
-        snowball_clock.set_speed(body["speed"], paused=bool(body.get("paused")))
+        snowball_clock.set_speed(body["speed"], paused=body.get("paused", False))
     if "paused" in body:
         (snowball_clock.pause if body["paused"] else snowball_clock.resume)()
     if "jump" in body:
@@ -218,6 +261,7 @@ def _get_limits() -> dict[str, Any]:
 def _set_limit(body: dict[str, Any]) -> dict[str, Any]:
     _only(body, "account", "region", "limit")
     account, region = body.get("account", DEFAULT_ACCOUNT_ID), body.get("region", _USUAL_REGION)
+    check_region(region)
     snowball_backends[account][region].set_device_limit(body.get("limit"))
     return _get_limits()
 
@@ -227,6 +271,7 @@ def _get_faults() -> dict[str, Any]:
 
 
 def _add_fault(body: dict[str, Any]) -> dict[str, Any]:
+    check_region(body.get("region_name") or _USUAL_REGION)
     return snowball_faults.add(**body).described()
 
 
