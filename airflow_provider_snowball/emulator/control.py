@@ -72,10 +72,7 @@ def with_control(app: Wsgi, snowball: Wsgi, bound_to: str) -> Wsgi:
         try:
             check(environ, operation)
         except WireError as error:
-            body = json.dumps({"__type": error.code, "message": str(error)}).encode()
-            headers = [("Content-Type", JSON), ("Content-Length", str(len(body)))]
-            start_response("400 BAD REQUEST", headers)
-            return [body]
+            return _refused(error, start_response)
         return snowball(environ, start_response)
 
     def answer_in_cbor(environ: dict[str, Any], start_response: Any, operation: str) -> Iterable[bytes]:
@@ -87,8 +84,7 @@ def with_control(app: Wsgi, snowball: Wsgi, bound_to: str) -> Wsgi:
         try:
             cbor.as_json(environ, operation)
         except WireError as error:
-            start("400 BAD REQUEST", [])
-            text: Iterable[bytes] = [json.dumps({"__type": error.code, "message": str(error)}).encode()]
+            text = _refused(error, start)
         else:
             text = answer(environ, start, operation)
         status, headers = started
@@ -113,6 +109,12 @@ def with_control(app: Wsgi, snowball: Wsgi, bound_to: str) -> Wsgi:
         return response(environ, start_response)
 
     return dispatch
+
+
+def _refused(error: WireError, start_response: Any) -> Iterable[bytes]:
+    body = json.dumps({"__type": error.code, "message": str(error)}).encode()
+    start_response("400 BAD REQUEST", [("Content-Type", JSON), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 def is_loopback(host: str) -> bool:
