@@ -148,15 +148,16 @@ with DAG(
         summary = ti.xcom_pull(task_ids="verify", key="verification")
         return summary["first"] if summary else []
 
-    # A run of its own, so that the next device need not wait for a person.
-    ask = TriggerDagRunOperator(
-        task_id="ask",
-        trigger_dag_id="example_snowball_order_last_step",
-        trigger_run_id="{{ run_id }}",
-        skip_when_already_exists=True,
-        conf={"site": "{{ params.site }}", "compared": "{{ ti.xcom_pull(task_ids='verify') }}"},
-    )
-    wait_for_device >> hand_over(order.output) >> wait_for_import >> verify >> [ask, list_what_differs()]
+    wait_for_device >> hand_over(order.output) >> wait_for_import >> verify >> list_what_differs()
+    if ASKS_PEOPLE:
+        # A run of its own, so that the next device need not wait for a person.
+        verify >> TriggerDagRunOperator(
+            task_id="ask",
+            trigger_dag_id="example_snowball_order_last_step",
+            trigger_run_id="{{ run_id }}",
+            skip_when_already_exists=True,
+            conf={"site": "{{ params.site }}", "compared": "{{ ti.xcom_pull(task_ids='verify') }}"},
+        )
 
 
 @task
@@ -181,7 +182,7 @@ with DAG(
         )
         approve_deletion >> source_may_be_deleted()
     else:
-        # Whoever has read what was compared lets it go on, by unpausing this DAG.
+        # Whoever has read what was compared triggers this one.
         source_may_be_deleted()
 
 

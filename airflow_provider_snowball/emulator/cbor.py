@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from io import BytesIO
 from typing import Any
 
 import botocore.parsers
 import botocore.serialize
 from botocore.model import DenormalizedStructureBuilder, StructureShape
 
-from .wire import JSON, TARGET, WireError, operation_of, take_body
+from .wire import TARGET, WireError, operation_of, put_body, take_body
 
 __all__ = ["PATH", "as_cbor", "as_json"]
 
@@ -43,14 +42,8 @@ def as_json(environ: dict[str, Any], operation: str) -> None:
     body = take_body(environ)
     members = _decoded(body) if body else {}
     # What JSON has not, no member of a request is: bytes, dates.
-    text = json.dumps(members, default=repr).encode()
-    environ |= {
-        "PATH_INFO": "/",
-        "HTTP_X_AMZ_TARGET": f"{TARGET}{operation}",
-        "CONTENT_TYPE": JSON,
-        "CONTENT_LENGTH": str(len(text)),
-        "wsgi.input": BytesIO(text),
-    }
+    put_body(environ, json.dumps(members, default=repr).encode())
+    environ |= {"PATH_INFO": "/", "HTTP_X_AMZ_TARGET": f"{TARGET}{operation}"}
 
 
 def as_cbor(answer: Iterable[bytes], operation: str, *, is_error: bool) -> bytes:

@@ -9,14 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from errno import ECONNRESET
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ConnectionClosedError
-from botocore.model import OperationModel, ServiceModel
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
-from moto.core.utils import camelcase_to_underscores, get_service_model
+from moto.core.utils import camelcase_to_underscores
 
 from .clock import parse_duration
 from .documents import Answer, fetch
@@ -27,6 +25,7 @@ from .pagination import shifted
 from .standstill import Standstill
 from .store import snowball_faults
 from .validation import validate
+from .wire import operation_of
 
 __all__ = ["RESET_HEADER", "SnowballResponse", "serve_file"]
 
@@ -51,12 +50,6 @@ _BY_NAME = (
     "ForceCreateJobs",
     "LongTermPricingIds",
 )
-
-
-@cache
-def _operation(name: str) -> OperationModel | None:
-    service: ServiceModel = get_service_model("snowball")
-    return service.operation_model(name) if name in service.operation_names else None
 
 
 class _Listing(ActionResult):  # type: ignore[misc]  # moto is not followed
@@ -96,7 +89,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
 
     def parse_parameters(self, request: Any) -> None:
         """Read the request's members; an operation that is none has none."""
-        if _operation(self._get_action()):
+        if operation_of(self._get_action()):
             super().parse_parameters(request)
 
     def call_action(self) -> Any:
@@ -107,7 +100,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
         fault and sends again (no issue filed). A request that faults strike is answered as they have it.
         """
         action = self._get_action()
-        if not _operation(action) or not hasattr(self, camelcase_to_underscores(action)):
+        if not operation_of(action) or not hasattr(self, camelcase_to_underscores(action)):
             message = f"This local Snowball does not implement the operation {action}."
             return self._error(400, "UnknownOperationException", message)
         for fault in snowball_faults.striking(
@@ -218,7 +211,7 @@ class SnowballResponse(BaseResponse):  # type: ignore[misc]  # moto is not follo
     def _params(self) -> dict[str, Any]:
         """Return the request's members, held against the service model."""
         params = {name: value for name, value in self._get_params().items() if value is not None}
-        operation = _operation(self._get_action())
+        operation = operation_of(self._get_action())
         if operation and operation.input_shape:
             validate(params, operation.input_shape)
         return params

@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
@@ -19,7 +20,7 @@ from moto.core.utils import get_service_model
 
 from .models import snowball_backends
 
-__all__ = ["JSON", "TARGET", "WireError", "check", "check_region", "operation_of", "take_body"]
+__all__ = ["JSON", "TARGET", "WireError", "check", "check_region", "operation_of", "put_body", "take_body"]
 
 #: What X-Amz-Target begins with, in each request to Snowball.
 TARGET = "AWSIESnowballJobManagementService."
@@ -50,6 +51,7 @@ class WireError(Exception):
         self.code = code
 
 
+@cache
 def operation_of(name: str) -> OperationModel | None:
     """Return the model of an operation, None if there is none."""
     model = get_service_model("snowball")
@@ -77,9 +79,14 @@ def take_body(environ: dict[str, Any]) -> bytes:
     # One in chunks has no length, and an end.
     whole = stream.read() if environ.get("wsgi.input_terminated") else stream.read(int(length or 0))
     body = bytes(whole)
-    environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
     environ.pop("HTTP_TRANSFER_ENCODING", None)
+    put_body(environ, body)
     return body
+
+
+def put_body(environ: dict[str, Any], body: bytes) -> None:
+    """Give a request a body."""
+    environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
 
 
 def check(environ: dict[str, Any], operation: str) -> None:
@@ -94,7 +101,7 @@ def check(environ: dict[str, Any], operation: str) -> None:
     body = take_body(environ)
     if not body.strip():
         body = b"{}"
-        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        put_body(environ, body)
     environ["CONTENT_TYPE"] = JSON
     model = operation_of(operation)
     if model is None or model.input_shape is None:

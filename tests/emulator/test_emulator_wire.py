@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from airflow_provider_snowball.emulator import snowball_backends, snowball_clock, snowball_faults
 from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.emulator.snowball_calls import client_of
+from tests.fakes.emulated import order_cluster
 
 TARGET = "AWSIESnowballJobManagementService"
 CBOR_PATH = f"/service/{TARGET}/operation"
@@ -183,20 +184,14 @@ class TestCbor:
         address_id = cbor.create_address(Address={"Street1": "1 Main Straße", "IsRestricted": False})[
             "AddressId"
         ]
-        created = cbor.create_cluster(
-            JobType="LOCAL_USE",
-            AddressId=address_id,
-            SnowballType="EDGE",
-            ShippingOption="NEXT_DAY",
-            InitialClusterSize=7,
-        )
+        cluster_id = order_cluster(cbor, 7)
 
         def told(answer: dict[str, Any]) -> dict[str, Any]:
             assert answer.pop("ResponseMetadata")["HTTPStatusCode"] == 200
             return answer
 
-        ids = {"ClusterId": created["ClusterId"]}
-        job_id = created["JobListEntries"][0]["JobId"]
+        ids = {"ClusterId": cluster_id}
+        job_id = cbor.list_cluster_jobs(**ids)["JobListEntries"][0]["JobId"]
         calls: list[Callable[[Any], dict[str, Any]]] = [
             lambda client: client.list_cluster_jobs(**ids),
             lambda client: client.describe_cluster(**ids),
@@ -211,14 +206,7 @@ class TestCbor:
 
     def test_its_pages(self, clients: tuple[Any, Any]) -> None:
         cbor, other = clients
-        address_id = other.create_address(Address={"Street1": "1 Main St"})["AddressId"]
-        cluster_id = other.create_cluster(
-            JobType="LOCAL_USE",
-            AddressId=address_id,
-            SnowballType="EDGE",
-            ShippingOption="NEXT_DAY",
-            InitialClusterSize=5,
-        )["ClusterId"]
+        cluster_id = order_cluster(other)
         pages = cbor.get_paginator("list_cluster_jobs").paginate(
             ClusterId=cluster_id, PaginationConfig={"PageSize": 2}
         )

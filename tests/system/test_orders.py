@@ -28,7 +28,7 @@ from packaging.version import Version
 
 from airflow_provider_snowball.emulator import snowball_backends, snowball_clock, snowball_faults
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.fakes.emulated import client_of
+from tests.fakes.emulated import client_of, create_address
 from tests.system.airflow_processes import AirflowProcesses, processes_of
 from tests.system.demo import connect
 from tests.system.execution_proxy import ExecutionProxy
@@ -117,9 +117,7 @@ class Scene:
         return partial(self.site.gates.open, seconds), fault
 
     def start(self) -> None:
-        address = {"Name": "N", "Street1": "1 Main Street", "City": "Seattle", "Country": "US"}
-        address_id = self.client.create_address(Address=address)["AddressId"]
-        conf = {"address_id": address_id, "region_name": self.region}
+        conf = {"address_id": create_address(self.client), "region_name": self.region}
         self.run_id = self.site.airflow.api.trigger(self.dag_id, conf)
 
     def instance(self) -> dict[str, Any]:
@@ -172,7 +170,7 @@ def meets(kind: str, operation: str = "CreateJob", **options: Any) -> Callable[[
         fault = scene.fault(kind, operation, **{"count": 1} | options)
         scene.start()
         scene.until_ended()
-        assert fault.hits == (options.get("count") or 1)
+        assert fault.hits == options.get("count", 1)
 
     return happens
 
