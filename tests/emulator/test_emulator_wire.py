@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import urllib.error
 import urllib.request
@@ -154,7 +155,8 @@ class TestJson:
 def in_cbor(endpoint_url: str, folder: Path) -> Any:
     """Return a client that speaks CBOR, as one of botocore's would if its model knew no other protocol."""
     loader = botocore.loaders.Loader()
-    model = loader.load_service_model("snowball", "service-2")
+    # What is loaded may be shared with moto.
+    model = copy.deepcopy(loader.load_service_model("snowball", "service-2"))
     model["metadata"] |= {"protocol": "smithy-rpc-v2-cbor", "protocols": ["smithy-rpc-v2-cbor"]}
     there = folder / "snowball" / model["metadata"]["apiVersion"]
     there.mkdir(parents=True)
