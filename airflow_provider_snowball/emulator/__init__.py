@@ -22,8 +22,8 @@ Time stands almost still there (a second a second): tests move :data:`snowball_c
 :class:`~.server.SnowballServer` and the command ``snowball-emulator`` serve it over HTTP, where the
 clock has a speed. :mod:`.fixtures` has either way as fixtures for pytest.
 
-:meth:`SnowballBackend.set_plan` and its neighbours (:class:`.store.Store`) decide what becomes of a
-job, :data:`snowball_faults` what goes wrong with requests.
+:meth:`SnowballBackend.set_plan` and its neighbours (:class:`.rehearsal.steering.SteeredStore`) decide what
+becomes of a job, :data:`snowball_faults` what goes wrong with requests.
 
 State is kept in memory, by account and region, and is gone with the process or moto's reset.
 Nothing that the provider ships imports this package.
@@ -44,12 +44,11 @@ except ModuleNotFoundError as error:
         sys.exit(not_installed(error.name))
     raise ModuleNotFoundError(not_installed(error.name), name=error.name) from error
 
-from . import exceptions, models, responses, urls
-from .clock import Clock
-from .faults import Fault, Faults
-from .models import SnowballBackend, snowball_backends, snowball_clock
-from .plan import usual_plan
-from .store import snowball_faults
+from .rehearsal import models, responses, urls
+from .rehearsal.clock import Clock
+from .rehearsal.faults import Fault, Faults
+from .rehearsal.models import SnowballBackend, snowball_backends, snowball_clock, snowball_faults
+from .rehearsal.plans import usual_plan
 
 __all__ = [
     "Clock",
@@ -78,7 +77,7 @@ def register() -> bool:
         # the name that the index gives.
         # The modules are listed too, else they would be imported again, with a state of their own.
         sys.modules[_NAME] = here
-        for module in (exceptions, models, responses, urls):
+        for module in (models, responses, urls):
             sys.modules[f"{_NAME}.{module.__name__.rpartition('.')[2]}"] = module
         moto.backend_index.backend_url_patterns.extend(
             ("snowball", re.compile(base)) for base in urls.url_bases

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from moto.core import DEFAULT_ACCOUNT_ID
 
 from . import snowball_backends
-from .clock import parse_speed
 from .control import PREFIX
 from .examples import order
+from .rehearsal.clock import parse_speed
 from .server import SnowballServer
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ import botocore.parsers
 import botocore.serialize
 from botocore.model import DenormalizedStructureBuilder, StructureShape
 
-from .wire import TARGET, WireError, operation_of, put_body, take_body
+from .api.responses import operation_of
+from .wire import TARGET, WireError, put_body, take_body
 
 __all__ = ["PATH", "as_cbor", "as_json"]
 

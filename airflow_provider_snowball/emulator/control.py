@@ -19,14 +19,21 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, 
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from . import cbor, links
-from .clock import parse_duration
-from .clusters import Cluster
-from .documents import fetch
-from .jobs import Job
-from .models import SnowballBackend, all_backends, announcer, snowball_backends, snowball_clock
-from .responses import RESET_HEADER
-from .store import snowball_faults
+from . import cbor
+from .api.clusters import Cluster
+from .api.jobs import Job
+from .rehearsal import links
+from .rehearsal.clock import parse_duration
+from .rehearsal.documents import fetch
+from .rehearsal.models import (
+    SnowballBackend,
+    all_backends,
+    announcer,
+    snowball_backends,
+    snowball_clock,
+    snowball_faults,
+)
+from .rehearsal.responses import RESET_HEADER
 from .wire import JSON, TARGET, WireError, check, check_region
 
 __all__ = ["JOB_CHANGES", "PREFIX", "ConnectionReset", "is_loopback", "with_control"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..lifecycle import JobType
-from .models import SnowballBackend
+from .api.states import JobType
+from .rehearsal.models import SnowballBackend
 
 __all__ = ["order"]
 

@@ -20,7 +20,7 @@ request a Host that is loopback or what the server is bound to (or 403); bound t
 ``GET /_snowball/jobs``, ``GET /_snowball/jobs/JID…``
     Every job of every account and region, or one: its state, the journey so far, its plan.
 ``POST /_snowball/jobs/JID…``
-    One of these, each a method of :class:`.store.Store`:
+    One of these, each a method of :class:`.rehearsal.steering.SteeredStore`:
     ``{"state": "WithCustomer"}`` pins a state, also one that AWS does not know;
     ``{"plan": [["InTransitToCustomer", "2d"], ["Cancelled", null]]}`` replaces what is to come;
     ``{"delay": {"by": "20d", "state": "PreparingAppliance"}}`` makes it lag (by default where it is);
@@ -38,7 +38,7 @@ request a Host that is loopback or what the server is bound to (or 403); bound t
     ``"account"`` and ``"region"`` (123456789012 in us-east-1). Orders beyond it are refused.
 ``GET /_snowball/faults``, ``POST /_snowball/faults``
     The faults with how many requests each has struck; ``{"kind": "throttle", "rate": 0.5}`` adds one:
-    the arguments of :meth:`.faults.Faults.add`.
+    the arguments of :meth:`.rehearsal.faults.Faults.add`.
 ``DELETE /_snowball/faults``, ``DELETE /_snowball/faults/1``
     Removes all of them, or one.
 ``POST /moto-api/reset``
@@ -59,11 +59,10 @@ from moto.core.base_backend import BackendDict
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from . import register
-from .clock import parse_speed
 from .control import ConnectionReset, is_loopback, with_control
 from .extra import not_installed
-from .models import announcer, snowball_clock
-from .store import snowball_faults
+from .rehearsal.clock import parse_speed
+from .rehearsal.models import announcer, snowball_clock, snowball_faults
 
 __all__ = ["SnowballServer"]
 

@@ -11,16 +11,15 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from botocore.model import ListShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, Shape, StructureShape
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.core.utils import get_service_model
 
-from .models import snowball_backends
+from .api.responses import operation_of
+from .rehearsal.models import snowball_backends
 
-__all__ = ["JSON", "TARGET", "WireError", "check", "check_region", "operation_of", "put_body", "take_body"]
+__all__ = ["JSON", "TARGET", "WireError", "check", "check_region", "put_body", "take_body"]
 
 #: What X-Amz-Target begins with, in each request to Snowball.
 TARGET = "AWSIESnowballJobManagementService."
@@ -49,13 +48,6 @@ class WireError(Exception):
     def __init__(self, message: str, code: str = "SerializationException") -> None:
         super().__init__(message)
         self.code = code
-
-
-@cache
-def operation_of(name: str) -> OperationModel | None:
-    """Return the model of an operation, None if there is none."""
-    model = get_service_model("snowball")
-    return model.operation_model(name) if name in model.operation_names else None
 
 
 def check_region(name: Any) -> None:

@@ -14,7 +14,12 @@ from moto import mock_aws
 
 from airflow_provider_snowball.emulator import snowball_clock, snowball_faults
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulator.snowball_calls import CREDENTIALS, Connect, client_of
+from tests.emulator.api.calls import (
+    CREDENTIALS,
+    Connect,
+    Jump,
+    client_of,
+)
 
 #: Errors that any AWS service can answer; the model of a service does not list them.
 COMMON_ERRORS = {"ValidationException", "UnknownOperationException"}
@@ -96,6 +101,12 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
             return client
 
         yield connect
+
+
+@pytest.fixture
+def jump(connect: Connect) -> Jump:
+    """Let simulated time pass."""
+    return snowball_clock.jump
 
 
 @pytest.fixture

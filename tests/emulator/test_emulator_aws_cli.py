@@ -15,7 +15,12 @@ import pytest
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulator.snowball_calls import BAD_TOKEN, CANNOT_BE_FOUND, WRONG_STATE, client_of
+from tests.emulator.api.calls import (
+    BAD_TOKEN,
+    CANNOT_BE_FOUND,
+    WRONG_STATE,
+    client_of,
+)
 
 # Beside the interpreter: an environment need not be active for its tests to run.
 AWS = shutil.which(
@@ -128,11 +133,6 @@ def test_creates_and_cancels(aws: Aws) -> None:
         (
             ("list-jobs", "--next-token", "bad"),
             f"An error occurred (InvalidNextTokenException) when calling the ListJobs operation: {BAD_TOKEN}",
-        ),
-        (
-            ("list-compatible-images",),
-            "An error occurred (UnknownOperationException) when calling the ListCompatibleImages operation: "
-            "This local Snowball does not implement the operation ListCompatibleImages.",
         ),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",

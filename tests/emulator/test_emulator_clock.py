@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_snowball.emulator import Clock, usual_plan
-from airflow_provider_snowball.emulator.clock import parse_duration, parse_speed
-from airflow_provider_snowball.emulator.plan import FOREVER, Plan, cancelled, delayed, held
+from airflow_provider_snowball.emulator.api.plan import FOREVER
+from airflow_provider_snowball.emulator.rehearsal.clock import parse_duration, parse_speed
+from airflow_provider_snowball.emulator.rehearsal.plans import cancelled, delayed, held, plan_of
 from airflow_provider_snowball.lifecycle import PATHS, JobType
 
 HOUR = 3600.0
@@ -118,7 +119,7 @@ def test_time_does_not_run_backwards() -> None:
         clock.jump("-1d")
 
 
-PLAN = Plan([("New", "1h"), ("Listing", 0), ("Pending", "2h"), ("Shipped", None)])
+PLAN = plan_of([("New", "1h"), ("Listing", 0), ("Pending", "2h"), ("Shipped", None)])
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_state_of_a_plan(hours: float, state: str, entered: list[str]) -> None:
 
 def test_plan_survives_its_own_form() -> None:
     assert (
-        Plan(PLAN.steps()).steps()
+        plan_of(PLAN.steps()).steps()
         == PLAN.steps()
         == [
             ("New", HOUR),
@@ -162,7 +163,7 @@ def test_plan_survives_its_own_form() -> None:
 )
 def test_what_is_no_plan(steps: list[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Plan(steps)
+        plan_of(steps)
 
 
 @pytest.mark.parametrize(
@@ -192,36 +193,36 @@ PLANNED = [("New", HOUR), ("Listing", 2 * HOUR), ("Pending", HOUR), ("Complete",
             id="cancelled",
         ),
         pytest.param(
-            lambda: Plan(PLANNED).rest(1.5 * HOUR, "Listing"),
+            lambda: plan_of(PLANNED).rest(1.5 * HOUR, "Listing"),
             [("Listing", 1.5 * HOUR), *PLANNED[2:]],
             id="rest",
         ),
         pytest.param(
-            lambda: Plan(PLANNED).rest(9 * HOUR, "Listing"),
+            lambda: plan_of(PLANNED).rest(9 * HOUR, "Listing"),
             [("Listing", 0.0), *PLANNED[2:]],
             id="rest of what it outlasted",
         ),
         pytest.param(
-            lambda: Plan(PLANNED).rest(9 * HOUR, "Complete"), [("Complete", None)], id="rest at the end"
+            lambda: plan_of(PLANNED).rest(9 * HOUR, "Complete"), [("Complete", None)], id="rest at the end"
         ),
         pytest.param(
-            lambda: Plan([*PLANNED[:2], *PLANNED]).rest(3.5 * HOUR, "New"),
+            lambda: plan_of([*PLANNED[:2], *PLANNED]).rest(3.5 * HOUR, "New"),
             [("New", 0.5 * HOUR), *PLANNED[1:]],
             id="rest of a state that came twice",
         ),
         pytest.param(
-            lambda: Plan(PLANNED).waiting_in("Listing", 5 * HOUR).steps(),
+            lambda: plan_of(PLANNED).waiting_in("Listing", 5 * HOUR).steps(),
             [("New", HOUR), ("Listing", 4 * HOUR), ("Pending", HOUR), ("Complete", None)],
             id="waits",
         ),
         pytest.param(
-            lambda: Plan(PLANNED).waiting_in("Listing", 3 * HOUR).steps(), PLANNED, id="need not wait"
+            lambda: plan_of(PLANNED).waiting_in("Listing", 3 * HOUR).steps(), PLANNED, id="need not wait"
         ),
         pytest.param(
-            lambda: Plan(PLANNED).waiting_in("WithAWS", 3 * HOUR).steps(), PLANNED, id="never there"
+            lambda: plan_of(PLANNED).waiting_in("WithAWS", 3 * HOUR).steps(), PLANNED, id="never there"
         ),
         pytest.param(
-            lambda: Plan(PLANNED).waiting_in("Listing", FOREVER).steps(),
+            lambda: plan_of(PLANNED).waiting_in("Listing", FOREVER).steps(),
             [("New", HOUR), ("Listing", None)],
             id="waits for ever",
         ),

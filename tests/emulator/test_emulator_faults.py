@@ -15,21 +15,20 @@ from botocore.exceptions import ClientError, ConnectionClosedError, PaginationEr
 
 from airflow_provider_snowball.emulator import snowball_clock, snowball_faults
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulator.conftest import check_response
-from tests.emulator.snowball_calls import (
+from tests.emulator.api.calls import (
     BAD_TOKEN,
     Connect,
-    backend,
     client_of,
     create_address,
     create_cluster,
     create_job,
-    eventually,
     fails,
     failure,
     ids_of,
     states_of,
 )
+from tests.emulator.conftest import check_response
+from tests.emulator.snowball_calls import backend, eventually
 
 
 @pytest.fixture
@@ -353,10 +352,6 @@ class TestWhichRequests:
         assert self.struck(connect("eu-west-1")) == [False]
         snowball_faults.add("expired_credentials", account_id="123456789012")
         assert self.struck(connect()) == [True]
-
-    def test_those_that_are_not_here_are_answered_so(self, client: Any) -> None:
-        snowball_faults.add("throttle")
-        assert fails(client.list_compatible_images)["Error"]["Code"] == "UnknownOperationException"
 
 
 @pytest.mark.parametrize(

@@ -16,18 +16,17 @@ import pytest
 from moto import mock_aws
 
 from airflow_provider_snowball.emulator import snowball_clock
-from airflow_provider_snowball.emulator.models import announcer
+from airflow_provider_snowball.emulator.rehearsal.models import announcer
 from airflow_provider_snowball.lifecycle import PATHS, JobType
-from tests.emulator.snowball_calls import (
+from tests.emulator.api.calls import (
     Connect,
-    backend,
     client_of,
     create_address,
     create_cluster,
     create_job,
-    eventually,
     ids_of,
 )
+from tests.emulator.snowball_calls import backend, eventually
 
 MORE = " More info - https://console.aws.amazon.com/importexport"
 LOCAL_USE = [state.value for state in PATHS[JobType.LOCAL_USE] if state != "InProgress"]
@@ -286,7 +285,7 @@ class TestSubscriberOverHttp:
 
     def test_may_move_the_time(self, client: Any, subscribe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """One that does waits for what waits for it, and is let go."""
-        monkeypatch.setattr("airflow_provider_snowball.emulator.announcer._PATIENCE", 0.05)
+        monkeypatch.setattr("airflow_provider_snowball.emulator.rehearsal.announcer._PATIENCE", 0.05)
         told: list[str] = []
 
         def hear(message: str) -> None:

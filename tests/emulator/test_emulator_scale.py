@@ -18,7 +18,7 @@ import pytest
 from moto import mock_aws
 
 from airflow_provider_snowball.emulator import SnowballBackend, snowball_clock
-from airflow_provider_snowball.emulator.jobs import Transition
+from airflow_provider_snowball.emulator.rehearsal.transition_queue import Transition
 from tests.emulator.snowball_calls import backend
 
 #: Clusters of five in the two regions that are compared.

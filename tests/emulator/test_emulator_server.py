@@ -26,7 +26,12 @@ from moto import mock_aws
 from airflow_provider_snowball.emulator import register, snowball_backends, snowball_clock
 from airflow_provider_snowball.emulator.__main__ import main
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulator.snowball_calls import client_of, cluster_state, eventually, states_of
+from tests.emulator.api.calls import (
+    client_of,
+    cluster_state,
+    states_of,
+)
+from tests.emulator.snowball_calls import eventually
 
 ROOT = Path(__file__).parents[2]
 

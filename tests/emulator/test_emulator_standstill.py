@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from airflow_provider_snowball.emulator import snowball_clock
-from airflow_provider_snowball.emulator.standstill import Standstill
-from tests.emulator.snowball_calls import (
-    backend,
+from airflow_provider_snowball.emulator.rehearsal.standstill import Standstill
+from tests.emulator.api.calls import (
     create_address,
     create_cluster,
     create_job,
     ids_of,
     states_of,
 )
+from tests.emulator.snowball_calls import backend
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_snowball.emulator import snowball_backends, snowball_clock, snowball_faults
 from airflow_provider_snowball.emulator.server import SnowballServer
-from tests.emulator.snowball_calls import client_of
+from tests.emulator.api.calls import client_of
 from tests.fakes.emulated import order_cluster
 
 TARGET = "AWSIESnowballJobManagementService"

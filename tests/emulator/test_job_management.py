@@ -14,16 +14,15 @@ import pytest
 import requests
 
 from airflow_provider_snowball.emulator import snowball_clock
-from airflow_provider_snowball.emulator.device_contents import DeviceContents, DeviceObject
-from airflow_provider_snowball.emulator.pdf import page_of
-from tests.emulator.snowball_calls import (
+from airflow_provider_snowball.emulator.rehearsal.device_contents import DeviceContents, DeviceObject
+from airflow_provider_snowball.emulator.rehearsal.pdf import page_of
+from tests.emulator.api.calls import (
     ABSENT,
     CANNOT_BE_FOUND,
     UUID,
     WRONG_INPUT,
     WRONG_STATE,
     Connect,
-    backend,
     create_address,
     create_cluster,
     create_job,
@@ -32,8 +31,10 @@ from tests.emulator.snowball_calls import (
     jobs_of,
     states_of,
 )
+from tests.emulator.snowball_calls import backend
 
-BUCKET = {"S3Resources": [{"BucketArn": "arn:aws:s3:::photos", "KeyRange": {"BeginMarker": "a"}}]}
+BUCKET = {"S3Resources": [{"BucketArn": "arn:aws:s3:::photos"}]}
+RANGE = {"S3Resources": [{"BucketArn": "arn:aws:s3:::photos", "KeyRange": {"BeginMarker": "a"}}]}
 CHANGES: dict[str, Any] = {
     "RoleARN": "arn:aws:iam::123456789012:role/other",
     "Description": "updated-job-name",
@@ -141,7 +142,7 @@ class TestAddresses:
 
 class TestExports:
     def test_parts_appear_after_their_main_job(self, client: Any) -> None:
-        main_id = create_job(client, "EXPORT", Description="Photos", Resources=BUCKET)
+        main_id = create_job(client, "EXPORT", Description="Photos", Resources=RANGE)
         assert re.fullmatch(f"MID{UUID}", main_id)
         (entry,) = client.list_jobs()["JobListEntries"]
         assert (entry["JobId"], entry["IsMaster"], entry["JobState"]) == (main_id, True, "New")
@@ -157,7 +158,7 @@ class TestExports:
         assert [part["JobId"] for part in described["SubJobMetadata"]] == [part["JobId"] for part in parts]
         for part, each in zip(parts, described["SubJobMetadata"], strict=True):
             assert each == metadata(client, part["JobId"])
-            assert each["Resources"] == BUCKET
+            assert each["Resources"] == RANGE
             assert each["Description"] == "Photos"
             assert "SubJobMetadata" not in client.describe_job(JobId=part["JobId"])
 
@@ -656,7 +657,7 @@ class TestUpdates:
 
     def test_export_with_its_parts(self, client: Any) -> None:
         main_id = create_job(client, "EXPORT")
-        client.update_job(JobId=main_id, Description="Photos", Resources=BUCKET)
+        client.update_job(JobId=main_id, Description="Photos", Resources=RANGE)
         jump_to(main_id, "Pending")
         main, *parts = client.list_jobs()["JobListEntries"]
         assert [job["Description"] for job in (main, *parts)] == ["Photos"] * 3
@@ -759,14 +760,16 @@ def test_local_use_of_a_device_that_cannot(client: Any) -> None:
 def test_every_member_of_a_job_is_described(client: Any) -> None:
     members = {
         "KmsKeyARN": "arn:aws:kms:us-east-1:123456789012:key/abcd1234-12ab-34cd-56ef-123456123456",
-        "SnowballCapacityPreference": "T80",
+        "SnowballCapacityPreference": "T100",
         "OnDeviceServiceConfiguration": {"NFSOnDeviceService": {"StorageLimit": 5, "StorageUnit": "TB"}},
         "TaxDocuments": {"IND": {"GSTIN": "12ABCDE1234F1Z1"}},
         "DeviceConfiguration": {
             "SnowconeDeviceConfiguration": {"WirelessConnection": {"IsWifiEnabled": True}}
         },
         "RemoteManagement": "INSTALLED_AUTOSTART",
-        "LongTermPricingId": f"LTPID{ABSENT}",
+        "LongTermPricingId": client.create_long_term_pricing(
+            LongTermPricingType="OneYear", SnowballType="EDGE"
+        )["LongTermPricingId"],
         "ImpactLevel": "IL4",
         "PickupDetails": {"Name": "A. N. Other", "Email": "a@example.com"},
         "Resources": BUCKET,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_snowball.emulator.control import JOB_CHANGES
-from airflow_provider_snowball.emulator.faults import KINDS
+from airflow_provider_snowball.emulator.rehearsal.faults import KINDS
 from tests.pages import blocks_of, not_printed
 
 ROOT = Path(__file__).parents[2]

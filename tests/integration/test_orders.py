@@ -143,7 +143,7 @@ class Runner:
 
     def taken(self) -> int:
         """Return how many jobs AWS has taken, listed or not."""
-        from airflow_provider_snowball.emulator.models import all_backends
+        from airflow_provider_snowball.emulator.rehearsal.models import all_backends
 
         return sum(len(backend.known_jobs()) for backend in all_backends())
 

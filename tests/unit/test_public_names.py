@@ -72,6 +72,10 @@ ASKED_FOR = frozenset(
 )
 
 
+#: What a backend of the emulator is made of, besides the API.
+STORES = ("SteeredStore", "Store")
+
+
 def names_of(modules: Iterable[str]) -> Iterator[str]:
     """Return modules, what they offer, and of that the parameters and members."""
     for module in modules:
@@ -113,8 +117,8 @@ def _parameters(thing: Any) -> Iterator[str]:
 def _members(thing: Any) -> Iterator[str]:
     ours = [base for base in thing.__mro__ if base.__module__.startswith(PACKAGE)]
     if thing.__name__ == "SnowballBackend":
-        # moto asks the backend for what the API has: what steers it is what it takes from its store.
-        ours = [base for base in ours if base.__name__ == "Store"]
+        # moto asks the backend for what the API has: what steers it is what it takes from its stores.
+        ours = [base for base in ours if base.__name__ in STORES]
     for base in ours:
         for name, member in vars(base).items():
             if name.startswith("_") or name in ASKED_FOR:
@@ -125,7 +129,7 @@ def _members(thing: Any) -> Iterator[str]:
                 if inspect.isfunction(function)
                 else []
             )
-            if base.__name__ == "Store" and not {"job_id", "cluster_id"} & set(parameters):
+            if base.__name__ in STORES and not {"job_id", "cluster_id"} & set(parameters):
                 continue
             yield name
             for parameter in parameters:

@@ -1,11 +1,10 @@
-"""snowball base URL and path."""
+"""snowball base URL and paths, those of the files behind links among them."""
 
+from ..api.urls import url_bases
 from .links import PATH
 from .responses import SnowballResponse, serve_file
 
-url_bases = [
-    r"https?://snowball\.(.+)\.amazonaws\.com",
-]
+__all__ = ["url_bases", "url_paths"]
 
 url_paths = {
     "{0}/$": SnowballResponse.dispatch,

@@ -11,9 +11,9 @@ import hashlib
 import logging
 import random
 
-from ..lifecycle import JobState, JobType
-from .device_contents import DeviceObject
-from .jobs import Transition
+from ..api.states import JobState, JobType
+from .device_contents import DeviceObject, contents_of
+from .transition_queue import Transition
 
 __all__ = ["bring"]
 
@@ -35,7 +35,7 @@ def bring(transition: Transition, account_id: str, region_name: str) -> None:
 
     s3 = s3_backends[account_id][get_partition(region_name)]
     failed = set()
-    for each in job.contents.succeeded:
+    for each in contents_of(job).succeeded:
         if each.bucket in failed:
             continue
         try:

@@ -39,8 +39,8 @@ from typing import Any
 
 from moto.core.utils import get_service_model
 
+from ..api.plan import FOREVER
 from .clock import Clock, parse_duration
-from .plan import FOREVER
 
 __all__ = ["KINDS", "LOSSES", "Fault", "Faults"]
 

@@ -1,24 +1,49 @@
 """
 A job and its journey: a node, an import, an export's main job and the parts that it is split into.
 
-What happened and what is to come is one timeline of simulated seconds; every state is read off it,
+What happened and what is to come is one timeline of seconds; every state is read off it,
 so that it never matters who looks or when.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..lifecycle import PATHS, JobState, JobType, is_at_or_past
-from .device_contents import DeviceContents
-from .links import FAILURE_LOG, REPORT, SUCCESS_LOG, Links
-from .plan import FOREVER, Plan, usual_seconds
+from .plan import FOREVER, HOUR, USUAL_HOURS, Plan, Step
 from .shipping import ReturnLabel, device_id, shipments
+from .states import PATHS, JobState, JobType, is_at_or_past
+from .transfer import Contents
 
-__all__ = ["Job", "MainJob", "Transition", "given"]
+__all__ = [
+    "FAILURE_LOG",
+    "MANIFEST",
+    "REPORT",
+    "RETURN_LABEL",
+    "SOFTWARE_UPDATE",
+    "SUCCESS_LOG",
+    "Job",
+    "Link",
+    "MainJob",
+    "given",
+    "lifetime_of",
+]
+
+#: Returns the URI of a file of a job, by the job's id and the file's name.
+Link = Callable[[str, str], str]
+#: The files of a job.
+REPORT = "completion_report.pdf"
+SUCCESS_LOG = "success_log.csv"
+FAILURE_LOG = "failure_log.csv"
+MANIFEST = "manifest.bin"
+RETURN_LABEL = "return_label.pdf"
+SOFTWARE_UPDATE = "updates.tar"
+#: Seconds that a link to one of them is good.
+_LIFETIME = 60 * 60
+_LIFETIME_OF_UPDATES = 2 * 24 * 60 * 60
 
 _order = itertools.count()
 
@@ -28,14 +53,9 @@ def given(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-@dataclass(frozen=True)
-class Transition:
-    """A job entered ``state`` at the simulated second ``at``, from ``previous`` (None: it was created)."""
-
-    job: Job
-    at: float
-    previous: str | None
-    state: str
+def lifetime_of(name: str) -> int:
+    """Return how many seconds of the wall clock a link to a file is good."""
+    return _LIFETIME_OF_UPDATES if name == SOFTWARE_UPDATE else _LIFETIME
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,7 @@ class Job:
     A job with a device. ``details`` are the rest of its members, as JobMetadata has them.
 
     :param created: what the wall clock said when it was ordered.
-    :param listed_at: the simulated second from which on listings have it.
+    :param listed_at: the second from which on listings have it.
     :param usual: the plan that was made for it.
     :param cluster_id: the cluster whose node it is.
     :param main: the export whose part it is.
@@ -72,7 +92,7 @@ class Job:
     created_at: float
     listed_at: float
     usual: Plan
-    contents: DeviceContents
+    contents: Contents
     description: str | None = None
     cluster_id: str | None = None
     main: MainJob | None = None
@@ -80,11 +100,8 @@ class Job:
     details: dict[str, Any] = field(default_factory=dict)
     return_label: ReturnLabel | None = None
     order: int = field(default_factory=lambda: next(_order))
-    #: The simulated second of the next transition that was not announced yet.
-    due: float = field(init=False, default=FOREVER)
     # Replaced as a whole: a reader never sees a new plan with an old start.
     _walk: _Walk = field(init=False)
-    _announced: int = field(init=False, default=0)
 
     has_device = True
 
@@ -131,7 +148,7 @@ class Job:
         """Whether the plan is still the service's own, delays and the like included."""
         return self._walk.usual
 
-    def rest(self, now: float) -> list[tuple[str, float | None]]:
+    def rest(self, now: float) -> list[Step]:
         """Return the steps that are left of the plan, the current one first; waits for others left out."""
         walk = self._walk
         if walk.started_at is None:
@@ -143,12 +160,12 @@ class Job:
         return (walk.plan if waits else self.plan).rest(elapsed, current)
 
     def state(self, now: float) -> str:
-        """Return the state at the simulated second ``now``."""
+        """Return the state at the second ``now``."""
         walk = self._walk
         return walk.past[-1][1] if walk.started_at is None else self.plan.state_at(now - walk.started_at)
 
     def timeline(self) -> list[tuple[float, str]]:
-        """Return every state with the simulated second in which it was, or will be, entered."""
+        """Return every state with the second in which it was, or will be, entered."""
         walk = self._walk
         timeline = list(walk.past)
         if walk.started_at is not None:
@@ -158,31 +175,15 @@ class Job:
         return timeline
 
     def journey(self, now: float) -> list[tuple[float, str]]:
-        """Return every state entered up to ``now``, with the simulated second in which it was."""
+        """Return every state entered up to ``now``, with the second in which it was."""
         return [(at, state) for at, state in self.timeline() if at <= now]
 
     def reaches(self, target: JobState) -> float:
-        """Return the simulated second from which it is at or past ``target``, or cancelled; else FOREVER."""
+        """Return the second from which it is at or past ``target``, or cancelled; else FOREVER."""
         for at, state in self.timeline():
             if state == JobState.CANCELLED or is_at_or_past(state, target, self.job_type):
                 return at
         return FOREVER
-
-    def take_transitions(self, now: float) -> list[Transition]:
-        """Return the transitions since the last call, oldest first: each of them once."""
-        journey = self.journey(now)
-        previous = journey[self._announced - 1][1] if self._announced else None
-        transitions = []
-        for at, state in journey[self._announced :]:
-            transitions.append(Transition(self, at, previous, state))
-            previous = state
-        self._announced = len(journey)
-        return transitions
-
-    def next_due(self) -> float:
-        """Return the simulated second of the next transition to be announced; FOREVER if none comes."""
-        timeline = self.timeline()
-        return timeline[self._announced][0] if self._announced < len(timeline) else FOREVER
 
     def has_reached(self, state: JobState, now: float) -> bool:
         """Tell whether the job is at or past ``state``."""
@@ -203,7 +204,7 @@ class Job:
             entry["Description"] = self.description
         return entry
 
-    def metadata(self, now: float, links: Links) -> dict[str, Any]:
+    def metadata(self, now: float, link: Link) -> dict[str, Any]:
         """Return the job as a JobMetadata."""
         details = dict(self.details)
         option = details.pop("ShippingOption", None)
@@ -217,7 +218,7 @@ class Job:
             Description=self.description,
             ShippingDetails=self._shipping(option, now) or None,
             DataTransferProgress=self._progress(now),
-            JobLogInfo=self._logs(now, links),
+            JobLogInfo=self._logs(now, link),
             ClusterId=self.cluster_id,
             SnowballId=device_id(self.job_id) if prepared else None,
         )
@@ -232,10 +233,10 @@ class Job:
         timeline = {state: at for at, state in self.timeline()}
         began = timeline[JobState.IN_PROGRESS.value]
         ends = min((at for at in timeline.values() if at > began), default=FOREVER)
-        took = usual_seconds(JobState.IN_PROGRESS) if ends == FOREVER else ends - began
+        took = USUAL_HOURS[JobState.IN_PROGRESS] * HOUR if ends == FOREVER else ends - began
         return self.contents.progress(min((now - began) / took, 1.0))
 
-    def _logs(self, now: float, links: Links) -> dict[str, str] | None:
+    def _logs(self, now: float, link: Link) -> dict[str, str] | None:
         """
         Return the links to report and logs once there is something to report.
 
@@ -248,9 +249,9 @@ class Job:
         if ready is None or not self.has_device or not self.has_reached(ready, now):
             return None
         return {
-            "JobCompletionReportURI": links.to(self.job_id, REPORT),
-            "JobSuccessLogURI": links.to(self.job_id, SUCCESS_LOG),
-            "JobFailureLogURI": links.to(self.job_id, FAILURE_LOG),
+            "JobCompletionReportURI": link(self.job_id, REPORT),
+            "JobSuccessLogURI": link(self.job_id, SUCCESS_LOG),
+            "JobFailureLogURI": link(self.job_id, FAILURE_LOG),
         }
 
 
@@ -300,11 +301,11 @@ class MainJob(Job):
                 part.listed_at = at
 
     def state(self, now: float) -> str:
-        """Return the state at the simulated second ``now``."""
+        """Return the state at the second ``now``."""
         return self.journey(now)[-1][1] if self.started else super().state(now)
 
     def timeline(self) -> list[tuple[float, str]]:
-        """Return every state with the simulated second in which it was, or will be, entered."""
+        """Return every state with the second in which it was, or will be, entered."""
         timeline = super().timeline()
         if not (self.still_usual and self.parts and timeline[-1][1] == JobState.PENDING):
             return timeline
@@ -321,11 +322,11 @@ def _at(timeline: list[tuple[float, str]], when: float) -> str:
 
 
 def _least(states: list[str]) -> str:
-    path = PATHS[JobType.EXPORT]
-    floor = path.index(JobState.PENDING)
+    path: list[str] = [state.value for state in PATHS[JobType.EXPORT]]
+    floor = path.index(JobState.PENDING.value)
     alive = [state for state in states if state != JobState.CANCELLED]
     if not alive:
         return JobState.CANCELLED.value
     # A state that AWS does not know counts as no progress.
-    places = [path.index(JobState(state)) if state in path else floor for state in alive]
-    return path[max(min(places), floor)].value
+    places = [path.index(state) if state in path else floor for state in alive]
+    return path[max(min(places), floor)]

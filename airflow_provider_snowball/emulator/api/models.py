@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.core.base_backend import BackendDict, BaseBackend, backend_lock
 from moto.moto_api._internal import mock_random as random
 
-from ..lifecycle import ClusterState, JobState, JobType
-from .announcer import Announcer
+from .catalogue import SERVICE_VERSIONS, compatible_images, pickup_locations
 from .clusters import CLUSTER_LIMIT, MINIMUM_QUORUM, Cluster
 from .credentials import unlock_code
 from .exceptions import (
@@ -17,22 +17,26 @@ from .exceptions import (
     InvalidAddressException,
     InvalidInputCombinationException,
     InvalidJobStateException,
+    InvalidNextTokenException,
     InvalidResourceException,
     ReturnShippingLabelAlreadyExistsException,
     UnsupportedAddressException,
+    ValidationException,
 )
-from .jobs import Job, MainJob, given
-from .links import MANIFEST, RETURN_LABEL, Links
+from .jobs import MANIFEST, RETURN_LABEL, SOFTWARE_UPDATE, Job, Link, MainJob, given, lifetime_of
 from .pagination import page
 from .plan import DAY, Plan
+from .pricing import LongTermPricing
+from .rules import check_cluster, check_job
 from .shipping import LABEL_LASTS, ReturnLabel
-from .store import Address, Store, in_listing_order, snowball_clock, snowball_faults
+from .states import ClusterState, JobState, JobType
+from .store import Address, Store, in_listing_order
 
-__all__ = ["SnowballBackend", "all_backends", "announcer", "snowball_backends", "snowball_clock"]
+__all__ = ["SnowballBackend", "snowball_backends"]
 
-#: Simulated seconds until listings have a node that was ordered for a cluster that runs already.
+#: Seconds until listings have a node that was ordered for a cluster that runs already.
 LISTING_LAG = 600.0
-#: Simulated days after its creation on which a job's manifest and unlock code expire.
+#: Days after its creation on which a job's manifest and unlock code expire.
 CREDENTIALS_LAST = 360
 #: SnowballLimit of GetSnowballUsage: AWS's default. Nothing is refused because of it, unless a limit is set.
 SNOWBALL_LIMIT = 1
@@ -51,9 +55,8 @@ _INHERITED = (
     "RemoteManagement",
     "SnowballCapacityPreference",
 )
-#: Types of device that can be no node of a cluster, and those that can be no LOCAL_USE job at all.
-_NO_NODE = ("STANDARD", "SNC1_HDD", "SNC1_SSD")
-_NO_LOCAL_USE = ("STANDARD",)
+#: The type of device that an order means which names none.
+_USUAL_TYPE = "EDGE"
 _US_REGIONS = ("us-east-", "us-west-")
 _US_NAMES = ("us", "usa", "united states", "united states of america")
 _CANCELLED = Plan([(JobState.CANCELLED, None)])
@@ -72,16 +75,30 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         Store.__init__(self)
 
     def reset(self) -> None:
-        """Forget everything, remove all faults and put the clock back to its usual speed."""
+        """Forget everything."""
         # Not moto's: it takes the lock away for a moment, under the feet of other threads.
         with self._lock:
             self.forget()
-        snowball_faults.clear()
-        snowball_clock.reset()
 
-    def announce(self) -> None:
-        """Announce at once what has happened."""
-        announcer.settle()
+    def link(self, job_id: str, name: str, base_url: str) -> str:
+        """
+        Return the URI of a file of a job, in the form of S3's presigned URLs. This one leads nowhere.
+
+        :param base_url: scheme and host under which the client reached the service.
+        """
+        return (
+            f"https://s3.{self.region_name}.amazonaws.com/snowball-{self.account_id}/{job_id}_{name}"
+            f"?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires={lifetime_of(name)}&X-Amz-SignedHeaders=host"
+        )
+
+    def _link(self, base_url: str) -> Link:
+        return lambda job_id, name: self.link(job_id, name, base_url)
+
+    def _of_all_regions(self) -> list[SnowballBackend]:
+        """Return the backends of the account, one a region that was used so far."""
+        # moto adds to the dictionaries under this lock, in whatever thread asks first.
+        with backend_lock:
+            return list(snowball_backends[self.account_id].values())
 
     def create_address(self, address: dict[str, Any]) -> str:
         """Store an address. In US regions one of another country is refused; elsewhere any will do."""
@@ -96,9 +113,12 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
 
     def describe_address(self, address_id: str) -> dict[str, Any]:
         """Return an Address."""
-        if address_id not in self.addresses:
+        if address_id in self.addresses:
+            return self.addresses[address_id].members
+        locations = pickup_locations(self.region_name)
+        if address_id not in locations:
             raise InvalidResourceException("Address", address_id)
-        return self.addresses[address_id].members
+        return locations[address_id]
 
     def describe_addresses(
         self, *, max_results: int | None = None, next_token: str | None = None
@@ -121,27 +141,20 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         description: str | None = None,
         initial_cluster_size: int | None = None,
         force_create_jobs: bool = False,
+        long_term_pricing_ids: Sequence[str] = (),
         details: dict[str, Any],
         listing_lag: float = 0.0,
     ) -> tuple[str, list[dict[str, Any]]]:
         """
         Create a cluster, and its jobs if a size is given; ``details`` are the other members.
 
-        :param listing_lag: simulated seconds until listings have it.
+        :param long_term_pricing_ids: of the contracts for its nodes, in their order.
+        :param listing_lag: seconds until listings have it.
         """
         size = initial_cluster_size or 0
-        if job_type != JobType.LOCAL_USE:
-            raise InvalidInputCombinationException(
-                f"the only JobType of a cluster is {JobType.LOCAL_USE}, not {job_type}"
-            )
-        if snowball_type in _NO_NODE:
-            raise InvalidInputCombinationException(f"{snowball_type} cannot be clustered")
-        needed = (details.get("OnDeviceServiceConfiguration") or {}).get("S3OnDeviceService", {})
-        if needed.get("ServiceSize", size) != size and not force_create_jobs:
-            raise InvalidInputCombinationException(
-                f"S3OnDeviceService needs {needed['ServiceSize']} nodes and InitialClusterSize is {size}; "
-                "set ForceCreateJobs to create the cluster nevertheless"
-            )
+        check_cluster(job_type, snowball_type, size, details, force=force_create_jobs)
+        for pricing_id in long_term_pricing_ids:
+            self._pricing(pricing_id)
         self._check_addresses(details)
         with self._lock:
             self._check_device_limit(size)
@@ -158,6 +171,8 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
             )
             self.clusters[cluster.cluster_id] = cluster
             jobs = [self.add_node(cluster, now, lag=listing_lag) for _ in range(size)]
+            for job, pricing_id in zip(jobs, long_term_pricing_ids, strict=False):
+                self._order_under(pricing_id, job)
             return cluster.cluster_id, [job.list_entry(now) for job in jobs]
 
     def update_cluster(self, cluster_id: str, changes: dict[str, Any]) -> None:
@@ -166,9 +181,9 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         self._check_addresses(changes)
         with self._lock:
             self._check_awaits_quorum(cluster, "updated")
+            check_job(JobType.LOCAL_USE, cluster.snowball_type, cluster.details | changes, self.region_name)
             cluster.description = changes.pop("Description", cluster.description)
             cluster.details |= changes
-            self.note_topic(changes)
             for job in cluster.jobs:
                 job.details |= changes
 
@@ -230,24 +245,26 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         """
         Create a job: a node of ``cluster_id``, or one that stands for itself.
 
-        :param listing_lag: simulated seconds until listings have it.
+        :param listing_lag: seconds until listings have it.
         """
         self._check_addresses(details)
+        if "LongTermPricingId" in details:
+            self._pricing(details["LongTermPricingId"])
         if cluster_id is not None:
-            return self._create_node(cluster_id, job_type, snowball_type, description, listing_lag)
+            return self._create_node(cluster_id, job_type, snowball_type, description, details, listing_lag)
         members = details | given(JobType=job_type)
         missing = [name for name in ("JobType", "AddressId", "ShippingOption") if name not in members]
         if missing or job_type is None:
             raise InvalidInputCombinationException(
                 f"a job that belongs to no cluster needs {', '.join(missing)}"
             )
-        if job_type == JobType.LOCAL_USE and snowball_type in _NO_LOCAL_USE:
-            raise InvalidInputCombinationException(f"{snowball_type} does not support {job_type} jobs")
+        snowball_type = snowball_type or _USUAL_TYPE
+        check_job(job_type, snowball_type, details, self.region_name)
         with self._lock:
             self._check_device_limit(1)
-            return self.add_job(
-                JobType(job_type), snowball_type or "EDGE", description, details, listing_lag
-            ).job_id
+            job = self.add_job(JobType(job_type), snowball_type, description, details, listing_lag)
+            self._order_under(details.get("LongTermPricingId"), job)
+            return job.job_id
 
     def _create_node(
         self,
@@ -255,6 +272,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         job_type: str | None,
         snowball_type: str | None,
         description: str | None,
+        details: Mapping[str, Any],
         listing_lag: float,
     ) -> str:
         cluster = self.cluster(cluster_id)
@@ -276,7 +294,11 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
                 raise ClusterLimitExceededException(cluster_id, CLUSTER_LIMIT)
             self._check_device_limit(1)
             lag = 0.0 if state is ClusterState.AWAITING_QUORUM else LISTING_LAG
-            return self.add_node(cluster, now, description, max(lag, listing_lag)).job_id
+            job = self.add_node(cluster, now, description, max(lag, listing_lag))
+            # What a cluster has is inherited, whatever the order of a node says.
+            job.details |= {name: value for name, value in details.items() if name not in _INHERITED}
+            self._order_under(details.get("LongTermPricingId"), job)
+            return job.job_id
 
     def update_job(self, job_id: str, changes: dict[str, Any]) -> None:
         """Change a job that is New."""
@@ -288,7 +310,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
                 raise InvalidJobStateException(
                     job_id, state, f"a job can be updated only while it is {JobState.NEW}"
                 )
-            self.note_topic(changes)
+            check_job(job.job_type, job.snowball_type, job.details | changes, self.region_name)
             for member in job.family:
                 member.description = changes.get("Description", member.description)
                 member.details |= {name: value for name, value in changes.items() if name != "Description"}
@@ -311,14 +333,14 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
 
     def describe_job(self, job_id: str, base_url: str = "") -> dict[str, Any]:
         """Return a JobMetadata, with links below ``base_url``."""
-        return self.job(job_id).metadata(self.clock.now(), self._links(base_url))
+        return self.job(job_id).metadata(self.clock.now(), self._link(base_url))
 
     def describe_parts(self, job_id: str, base_url: str = "") -> list[dict[str, Any]]:
         """Return a JobMetadata for each part of an export that is listed so far."""
         job, now = self.job(job_id), self.clock.now()
         if not isinstance(job, MainJob):
             return []
-        return [part.metadata(now, self._links(base_url)) for part in job.parts if part.listed_at <= now]
+        return [part.metadata(now, self._link(base_url)) for part in job.parts if part.listed_at <= now]
 
     def list_jobs(
         self, *, max_results: int | None = None, next_token: str | None = None
@@ -337,7 +359,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
     def get_job_manifest(self, job_id: str, base_url: str) -> str:
         """Return the link to a job's manifest."""
         self._check_has_credentials(self.job(job_id))
-        return self._links(base_url).to(job_id, MANIFEST)
+        return self.link(job_id, MANIFEST, base_url)
 
     def get_job_unlock_code(self, job_id: str) -> str:
         """Return a job's unlock code."""
@@ -392,7 +414,7 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         status = label.status(now)
         if status == "InProgress":
             return {"Status": status}
-        uri = self._links(base_url).to(job_id, RETURN_LABEL)
+        uri = self.link(job_id, RETURN_LABEL, base_url)
         return {"Status": status, "ExpirationDate": label.expires, "ReturnShippingLabelURI": uri}
 
     def get_snowball_usage(self) -> dict[str, int]:
@@ -425,35 +447,123 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
                 f"the account may have {self.device_limit} devices at a time, and has {len(out)}"
             )
 
-    def _links(self, base_url: str) -> Links:
-        return Links(base_url, self.account_id, self.region_name, self.clock.wall())
+    def get_software_updates(self, job_id: str, base_url: str) -> str:
+        """Return the link to the updates for a job's device."""
+        job = self.job(job_id)
+        state = job.state(self.clock.now())
+        if not job.has_device or state in (JobState.COMPLETE, JobState.CANCELLED):
+            raise InvalidJobStateException(job_id, state, "updates are for a job that has a device")
+        return self.link(job_id, SOFTWARE_UPDATE, base_url)
+
+    def create_long_term_pricing(
+        self, *, pricing_type: str, snowball_type: str, auto_renew: bool = False
+    ) -> str:
+        """Close a contract, and return its id."""
+        pricing_id = f"LTPID{random.uuid4()}"
+        self.pricing[pricing_id] = LongTermPricing(
+            pricing_id, pricing_type, snowball_type, self.clock.date(), auto_renew
+        )
+        return pricing_id
+
+    def update_long_term_pricing(
+        self, pricing_id: str, *, replacement_job: str | None = None, auto_renew: bool | None = None
+    ) -> None:
+        """Change whether a contract renews itself, or the job whose device replaces the one that there is."""
+        pricing = self._pricing(pricing_id)
+        if replacement_job is not None:
+            pricing.replacement_job = self.job(replacement_job).job_id
+        if auto_renew is not None:
+            pricing.auto_renew = auto_renew
+
+    def list_long_term_pricing(
+        self, *, max_results: int | None = None, next_token: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of LongTermPricingListEntry."""
+        contracts, token = page(
+            list(self.pricing.values()),
+            listing="ListLongTermPricing",
+            max_results=max_results,
+            next_token=next_token,
+        )
+        today = self.clock.date()
+        return [each.list_entry(today, self._active_job(each)) for each in contracts], token
+
+    def list_compatible_images(
+        self, *, max_results: int | None = None, next_token: str | None = None
+    ) -> tuple[list[dict[str, str]], str | None]:
+        """Return a page of CompatibleImage."""
+        images, token = page(
+            compatible_images(self.account_id, self.region_name),
+            listing="ListCompatibleImages",
+            max_results=max_results,
+            next_token=next_token,
+        )
+        return list(images), token
+
+    def list_pickup_locations(
+        self, *, max_results: int | None = None, next_token: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of Address."""
+        try:
+            locations, token = page(
+                list(pickup_locations(self.region_name).values()),
+                listing="ListPickupLocations",
+                max_results=max_results,
+                next_token=next_token,
+            )
+        except InvalidNextTokenException as error:
+            # The one listing whose model has no error for it.
+            raise ValidationException([error.message]) from None
+        return list(locations), token
+
+    def list_service_versions(
+        self,
+        service_name: str,
+        dependent_services: Sequence[Mapping[str, Any]] = (),
+        *,
+        max_results: int | None = None,
+        next_token: str | None = None,
+    ) -> tuple[list[dict[str, str]], str | None]:
+        """Return a page of ServiceVersion; any goes with any of the services that it depends on."""
+        for each in dependent_services:
+            name, version = each.get("ServiceName"), (each.get("ServiceVersion") or {}).get("Version")
+            if version is not None and version not in SERVICE_VERSIONS.get(str(name), ()):
+                raise InvalidResourceException("ServiceVersion", f"{name} {version}")
+        versions, token = page(
+            SERVICE_VERSIONS[service_name],
+            listing=f"ListServiceVersions {service_name}",
+            max_results=max_results,
+            next_token=next_token,
+        )
+        return [{"Version": version} for version in versions], token
+
+    def _pricing(self, pricing_id: str) -> LongTermPricing:
+        if pricing_id not in self.pricing:
+            raise InvalidResourceException("LongTermPricing", pricing_id)
+        return self.pricing[pricing_id]
+
+    def _order_under(self, pricing_id: str | None, job: Job) -> None:
+        """Note that a job is ordered under a contract, if it is."""
+        if pricing_id is not None:
+            job.details["LongTermPricingId"] = pricing_id
+            self._pricing(pricing_id).job_ids.append(job.job_id)
+
+    def _active_job(self, pricing: LongTermPricing) -> str | None:
+        now = self.clock.now()
+        ended = (JobState.COMPLETE, JobState.CANCELLED)
+        active = [each for each in pricing.job_ids if self.jobs[each].state(now) not in ended]
+        return active[-1] if active else None
 
     def _together(self) -> list[SnowballBackend]:
         """Return the backends that answer a listing together: those of all US regions, or this one alone."""
         if not self.region_name.startswith(_US_REGIONS):
             return [self]
-        return [
-            backend
-            for backend in all_backends()
-            if backend.account_id == self.account_id and backend.region_name.startswith(_US_REGIONS)
-        ]
+        return [each for each in self._of_all_regions() if each.region_name.startswith(_US_REGIONS)]
 
     def _check_addresses(self, details: dict[str, Any]) -> None:
         for member in ("AddressId", "ForwardingAddressId"):
-            if details.get(member) not in (None, *self.addresses):
-                raise InvalidResourceException("Address", details[member])
+            if details.get(member) is not None:
+                self.describe_address(details[member])
 
 
 snowball_backends = BackendDict(SnowballBackend, "snowball")
-
-
-def all_backends() -> list[SnowballBackend]:
-    """Return the backend of every account and region that was used so far."""
-    # moto adds to the dictionaries under this lock, in whatever thread asks first.
-    with backend_lock:
-        return [backend for _, _, backend in snowball_backends.iter_backends()]
-
-
-#: Announces what happens to the jobs of all backends.
-announcer = Announcer(all_backends)
-snowball_clock.after_jump.append(announcer.settle)

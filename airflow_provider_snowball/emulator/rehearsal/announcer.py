@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from .imported_objects import bring
-from .jobs import Transition
 from .notifications import notify
-from .store import Store
+from .steering import SteeredStore
+from .transition_queue import Transition
 
 __all__ = ["Announcer"]
 
@@ -37,12 +37,12 @@ class Announcer:
     :param stores: returns those of every account and region.
     """
 
-    def __init__(self, stores: Callable[[], Sequence[Store]]) -> None:
+    def __init__(self, stores: Callable[[], Sequence[SteeredStore]]) -> None:
         self._stores = stores
         self._lock = threading.Lock()
         #: Notified after each announcement.
         self._progress = threading.Condition(self._lock)
-        self._waiting: deque[tuple[Store, Transition]] = deque()
+        self._waiting: deque[tuple[SteeredStore, Transition]] = deque()
         self._taken = self._announced = 0
         #: The thread that announces, if one does.
         self._announcing: threading.Thread | None = None
@@ -109,10 +109,10 @@ class Announcer:
         with self._lock:
             self._watchers -= 1
 
-    def _is_needed(self, stores: Iterable[Store]) -> bool:
+    def _is_needed(self, stores: Iterable[SteeredStore]) -> bool:
         return self._watchers > 0 or any(store.has_topics for store in stores)
 
-    def _keep_watch(self, stores: Iterable[Store]) -> None:
+    def _keep_watch(self, stores: Iterable[SteeredStore]) -> None:
         if self._thread is None and self._is_needed(stores):
             self._thread = threading.Thread(target=self._watch, name="snowball-announcer", daemon=True)
             self._thread.start()
@@ -131,7 +131,7 @@ class Announcer:
                 log.exception("Cannot announce what happened to the jobs; going on")
 
 
-def _announce(store: Store, transition: Transition) -> None:
+def _announce(store: SteeredStore, transition: Transition) -> None:
     if transition.previous is not None:
         cluster_id = transition.job.cluster_id
         log.info(

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ..lifecycle import ClusterState, JobState, JobType
 from .jobs import Job, given
 from .plan import HOUR
+from .states import ClusterState, JobState, JobType
 
 __all__ = ["CLUSTER_LIMIT", "MINIMUM_QUORUM", "Cluster"]
 
@@ -32,7 +32,7 @@ class Cluster:
     created: datetime
     created_at: float
     quorum: int
-    #: The simulated second from which on listings have it.
+    #: The second from which on listings have it.
     listed_at: float
     description: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Cluster:
 
     def state(self, now: float) -> ClusterState:
         """
-        Return the state at the simulated second ``now``.
+        Return the state at the second ``now``.
 
         InUse: at least one node was delivered. Complete: all of them are back. AwaitingQuorum lasts
         for at least an hour: AWS promises as long to cancel a cluster, which is possible only then.

@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..lifecycle import JobState, JobType, is_at_or_past
+from .states import JobState, JobType, is_at_or_past
 
 __all__ = ["ReturnLabel", "device_id", "shipments", "tracking_number"]
 
-#: Simulated seconds until a label that was asked for is there, and for which it is valid then.
+#: Seconds until a label that was asked for is there, and for which it is valid then.
 LABEL_TAKES = 600.0
 LABEL_LASTS = timedelta(days=30)
 
@@ -30,7 +30,7 @@ _INBOUND = (
 @dataclass(frozen=True)
 class ReturnLabel:
     """
-    A label for the way back, asked for at the simulated second ``requested_at``.
+    A label for the way back, asked for at the second ``requested_at``.
 
     :param expires: its ExpirationDate, on the wall clock as all dates of the API.
     """

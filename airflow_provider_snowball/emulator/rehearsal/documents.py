@@ -7,22 +7,30 @@ Errors are S3's, as the links are S3's on AWS.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import secrets
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
+from ..api import jobs as files
+from ..api.jobs import Job
+from ..api.shipping import tracking_number
 from . import links
-from .credentials import manifest
-from .device_contents import DeviceObject
-from .jobs import Job
+from .device_contents import DeviceObject, contents_of
 from .models import all_backends, snowball_clock
 from .pdf import page_of
-from .shipping import tracking_number
 
 __all__ = ["Answer", "fetch"]
 
 #: Status, headers, body.
 Answer = tuple[int, dict[str, str], bytes]
+
+#: A manifest differs in each process.
+_key = secrets.token_bytes(32)
+#: Two blocks without an entry: updates that update nothing.
+_EMPTY_TAR = 1024
 
 _MESSAGES = {
     "SignatureDoesNotMatch": (
@@ -70,7 +78,7 @@ def _error(code: str) -> Answer:
 
 
 def _report(job: Job) -> bytes:
-    every, moved, failed = job.contents.objects, job.contents.succeeded, job.contents.failed
+    every, moved, failed = contents_of(job).objects, contents_of(job).succeeded, contents_of(job).failed
     lines = [
         "AWS Snowball job completion report (local emulator)",
         "",
@@ -95,12 +103,20 @@ def _return_label(job: Job) -> bytes:
     )
 
 
+def _manifest(job_id: str) -> bytes:
+    """Return a job's manifest: encrypted on AWS, so bytes that mean nothing here."""
+    return b"".join(
+        hmac.new(_key, f"{number} {job_id}".encode(), hashlib.sha256).digest() for number in range(32)
+    )
+
+
 _CSV = "text/csv; charset=utf-8"
 _PDF = "application/pdf"
 _KINDS: dict[str, tuple[str, Callable[[Job], bytes]]] = {
-    links.REPORT: (_PDF, _report),
-    links.SUCCESS_LOG: (_CSV, lambda job: job.contents.success_log().encode()),
-    links.FAILURE_LOG: (_CSV, lambda job: job.contents.failure_log().encode()),
-    links.MANIFEST: ("application/octet-stream", lambda job: manifest(job.job_id)),
-    links.RETURN_LABEL: (_PDF, _return_label),
+    files.REPORT: (_PDF, _report),
+    files.SUCCESS_LOG: (_CSV, lambda job: contents_of(job).success_log().encode()),
+    files.FAILURE_LOG: (_CSV, lambda job: contents_of(job).failure_log().encode()),
+    files.MANIFEST: ("application/octet-stream", lambda job: _manifest(job.job_id)),
+    files.SOFTWARE_UPDATE: ("application/x-tar", lambda _: bytes(_EMPTY_TAR)),
+    files.RETURN_LABEL: (_PDF, _return_label),
 }

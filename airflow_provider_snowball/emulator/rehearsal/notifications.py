@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 
-from ..lifecycle import JobState, JobType
-from .jobs import Job, Transition
+from ..api.jobs import Job
+from ..api.states import JobState, JobType
+from .transition_queue import Transition
 
 __all__ = ["notify", "topic_of"]
 

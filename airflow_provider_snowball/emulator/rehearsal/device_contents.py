@@ -14,15 +14,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
-__all__ = ["DeviceContents", "DeviceObject", "buckets_of"]
+from ..api.jobs import Job
+from ..api.transfer import LISTING
+
+__all__ = ["DeviceContents", "DeviceObject", "buckets_of", "contents_of"]
 
 _MIB = 2**20
 #: Why an object is not imported, unless a test says otherwise; AWS does not publish its words.
 _REASON = "Checksum mismatch"
-#: The part of the transfer in which the keys are still being listed, and no total is known.
-_LISTING = 0.05
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,9 @@ class DeviceContents:
         """Return a DataTransfer after that part of the time; failed objects are not transferred."""
         good = self.succeeded
         sizes = list(accumulate(each.size for each in good))
-        if fraction < _LISTING or not sizes:
+        if fraction < LISTING or not sizes:
             return {"BytesTransferred": 0, "ObjectsTransferred": 0, "TotalBytes": 0, "TotalObjects": 0}
-        moved = int(sizes[-1] * (fraction - _LISTING) / (1 - _LISTING))
+        moved = int(sizes[-1] * (fraction - LISTING) / (1 - LISTING))
         return {
             "BytesTransferred": moved,
             "ObjectsTransferred": bisect_right(sizes, moved),
@@ -122,6 +123,12 @@ class DeviceContents:
         """Return the log of the objects that were not, as CSV."""
         rows = [(each.bucket, each.key, each.size, each.error) for each in self.failed]
         return _csv([("Bucket", "Key", "Size", "Error"), *rows])
+
+
+def contents_of(job: Job) -> DeviceContents:
+    """Return what a job's device carries."""
+    # Whatever makes a job here gives it these.
+    return cast("DeviceContents", job.contents)
 
 
 def buckets_of(details: Mapping[str, Any]) -> list[str]:
