@@ -100,9 +100,19 @@ def _session_of(line: Line) -> Callable[[nox.Session], None]:
     return test
 
 
+def _python(version: str) -> str:
+    return os.environ.get(f"SNOWBALL_PYTHON_{version.replace('.', '_')}") or version
+
+
 for _line in ALL:
-    _python = os.environ.get(f"SNOWBALL_PYTHON_{_line.python.replace('.', '_')}") or _line.python
-    nox.session(name=_line.name, python=_python, tags=["lines"])(_session_of(_line))
+    nox.session(name=_line.name, python=_python(_line.python), tags=["lines"])(_session_of(_line))
+
+
+@nox.session(python=_python("3.10"))
+def api(session: nox.Session) -> None:
+    """Test the emulator's API as a service of moto, on moto's oldest Python and with nothing else."""
+    session.install("moto>=5.1.16,<6", "pytest")
+    session.run("python", "-m", "tests.emulator.moto_scratch", str(Path(session.create_tmp()) / "there"))
 
 
 def _test(session: nox.Session, line: Line) -> None:

@@ -10,8 +10,9 @@ Named, and not an entry point of pytest, so that they are loaded where they are 
 
 ``snowball_mock`` is in-process, beside moto's other services; ``snowball_server`` speaks HTTP, which
 other processes, the AWS CLI and clients that moto does not intercept (aiobotocore) can reach, too.
-Both begin empty with simulated time standing still, and hide the credentials of whoever runs the test.
-Whatever waits for jobs, such as a sensor under ``dag.test()``, needs the clock to run.
+Both begin empty with simulated time standing still, and hide the credentials of whoever runs the test:
+Airflow's connection ``aws_default`` is one without any, too. Whatever waits for jobs, such as a sensor under
+``dag.test()``, needs the clock to run; it asks once a second, if its DAG is imported after the fixture began.
 """
 
 from __future__ import annotations
@@ -99,6 +100,9 @@ def _hide_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        # Of a wait that the test runs: it asks as often as Airflow lets it, and finds a connection.
+        "AIRFLOW__SNOWBALL__POKE_INTERVAL": "1",
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
     }.items():
         monkeypatch.setenv(name, value)
     # A session that was made before knows the settings that were there before.

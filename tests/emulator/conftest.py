@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.model import ListShape, OperationModel, Shape, StructureShape
+from botocore.model import OperationModel
 from moto import mock_aws
 
 from airflow_provider_snowball.emulator import snowball_clock, snowball_faults
@@ -20,47 +20,16 @@ from tests.emulator.api.calls import (
     Jump,
     client_of,
 )
-
-#: Errors that any AWS service can answer; the model of a service does not list them.
-COMMON_ERRORS = {"ValidationException", "UnknownOperationException"}
-TYPES: dict[str, Any] = {
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "long": int,
-    "double": (int, float),
-    "timestamp": (int, float),
-}
-
-
-def walk(value: Any, shape: Shape, where: str) -> None:
-    """Fail where a response has a member that its shape lacks, lacks one it requires, or has another type."""
-    if isinstance(shape, StructureShape):
-        assert isinstance(value, dict), where
-        assert set(value) <= set(shape.members), f"{where}: unknown members"
-        assert set(shape.required_members) <= set(value), f"{where}: missing members"
-        for name, item in value.items():
-            walk(item, shape.members[name], f"{where}.{name}")
-    elif isinstance(shape, ListShape):
-        assert isinstance(value, list), where
-        for number, item in enumerate(value):
-            walk(item, shape.member, f"{where}[{number}]")
-    else:
-        assert isinstance(value, TYPES[shape.type_name]), f"{where}: {value!r} is no {shape.type_name}"
-        assert isinstance(value, bool) == (shape.type_name == "boolean"), where
+from tests.emulator.api.shapes import check_answer
 
 
 def check_response(http_response: Any, model: OperationModel, **_: Any) -> None:
-    body = json.loads(http_response.content)
-    if http_response.status_code < 300:
-        assert model.output_shape is not None
-        walk(body, model.output_shape, model.name)
-        return
-    code = body.pop("__type")
-    if code not in COMMON_ERRORS and not snowball_faults.list():
-        shapes = {shape.name: shape for shape in model.error_shapes}
-        assert code in shapes, f"{model.name} does not model {code}"
-        walk(body, shapes[code], f"{model.name} {code}")
+    check_answer(
+        http_response.status_code,
+        json.loads(http_response.content),
+        model,
+        any_error=bool(snowball_faults.list()),
+    )
 
 
 @pytest.fixture(autouse=True)

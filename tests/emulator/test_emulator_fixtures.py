@@ -70,6 +70,8 @@ def test_credentials_of_the_user_are_hidden(emulator):
     assert credentials.secret_key != "of the user"
     assert credentials.token is None
     assert "AWS_PROFILE" not in os.environ
+    assert os.environ["AIRFLOW_CONN_AWS_DEFAULT"] == "aws://"
+    assert os.environ["AIRFLOW__SNOWBALL__POKE_INTERVAL"] == "1"
 
 
 def test_another_process_reaches_the_server(snowball_server):
@@ -87,6 +89,7 @@ def run_pytest(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
         "AWS_ACCESS_KEY_ID": "of the user",
         "AWS_SECRET_ACCESS_KEY": "of the user",
         "AWS_SESSION_TOKEN": "of the user",
+        "AIRFLOW_CONN_AWS_DEFAULT": "aws://of:theuser@",
     }
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *args],

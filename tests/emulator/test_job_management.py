@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tarfile
 import urllib.parse
 from collections.abc import Callable
 from datetime import timedelta
@@ -547,6 +548,17 @@ class TestLinks:
         assert expired.status_code == 403
         assert expired.headers["Content-Type"] == "application/xml"
         assert "<Code>AccessDenied</Code><Message>Request has expired</Message>" in expired.text
+
+    def test_updates_for_two_days(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        link = client.get_software_updates(JobId=create_job(client, "IMPORT"))["UpdatesURI"]
+        wall = snowball_clock.wall
+        monkeypatch.setattr(snowball_clock, "wall", lambda: wall() + timedelta(hours=47))
+        answer = requests.get(link, timeout=120)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/x-tar")
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as updates:
+            assert updates.getnames() == []
+        monkeypatch.setattr(snowball_clock, "wall", lambda: wall() + timedelta(hours=48))
+        assert requests.get(link, timeout=120).status_code == 403
 
     def test_altered(self, link: str) -> None:
         parts = urllib.parse.urlsplit(link)

@@ -126,7 +126,7 @@ def run_tests(folder: Path, *examples: str) -> str:
     (folder / "test_page.py").write_text("\n\n".join(examples))
     dags = str(ROOT / "example_dags")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--durations", "0"],
         cwd=folder,
         env={
             **os.environ,
@@ -141,16 +141,11 @@ def run_tests(folder: Path, *examples: str) -> str:
     return done.stdout
 
 
-def test_python_with_fixtures(tmp_path: Path) -> None:
-    printed = run_tests(tmp_path, blocks("python", IN_TESTS)[2])
-    assert "1 passed" in printed, printed
-
-
 @pytest.mark.skipif(importlib.util.find_spec("airflow") is None, reason="Airflow is not installed")
 @pytest.mark.usefixtures("airflow_home")
 def test_python_of_a_dag_that_waits(tmp_path: Path) -> None:
-    printed = run_tests(tmp_path, *blocks("python", IN_TESTS)[2:4])
-    assert "2 passed" in printed, printed
+    printed = run_tests(tmp_path, blocks("python", IN_TESTS)[2])
+    assert "4 passed" in printed, printed
 
 
 def test_all_faults_are_listed() -> None:

@@ -4,3 +4,10 @@ The API of AWS Snowball as a service of moto, which could move there as it is.
 It needs nothing but moto, botocore and the standard library. Jobs walk through their states as the clock
 on the wall goes; who builds on it gives :class:`.store.Store` another clock, and other plans.
 """
+
+from __future__ import annotations
+
+# Where moto looks for it.
+from .models import snowball_backends
+
+__all__ = ["snowball_backends"]
