@@ -64,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--region", default="us-east-1", help="where the examples are ordered (default: %(default)s)"
     )
     parser.add_argument(
+        "--state",
+        metavar="FILE",
+        help="go on with the rehearsal in FILE, and keep it there; examples are ordered if it is new",
+    )
+    parser.add_argument(
         "--allow-remote",
         action="store_true",
         help="let --host be other than loopback; nothing is authenticated",
@@ -74,7 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     try:
         server = SnowballServer(
-            host=options.host, port=options.port, speed=options.speed, allow_remote=options.allow_remote
+            host=options.host,
+            port=options.port,
+            speed=options.speed,
+            allow_remote=options.allow_remote,
+            state=options.state,
         )
     except ValueError as error:
         parser.error(str(error).replace("allow_remote=True", "--allow-remote"))
@@ -83,17 +92,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         server.start()
     except ModuleNotFoundError as error:
         parser.exit(1, f"{error}\n")
+    except ValueError as error:
+        parser.exit(1, f"{error}\n")
     except OSError as error:
-        parser.exit(1, f"Cannot serve at {server.endpoint_url}: {error.strerror}\n")
+        what = f"Cannot keep {error.filename}" if error.filename else f"Cannot serve at {server.endpoint_url}"
+        parser.exit(1, f"{what}: {error.strerror}\n")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
         backend = snowball_backends[DEFAULT_ACCOUNT_ID][options.region]
-        for line in order(
-            backend, clusters=options.clusters, imports=options.imports, exports=options.exports
-        ):
+        wanted = {"clusters": options.clusters, "imports": options.imports, "exports": options.exports}
+        for line in () if server.resumed else order(backend, **wanted):
             log.info("Ordered in %s: %s", options.region, line)
+        server.keep()
         log.info("Control: %s%s", server.endpoint_url, PREFIX)
         sys.stdout.write(f"{server.endpoint_url}\n")
         sys.stdout.flush()

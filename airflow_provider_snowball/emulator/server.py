@@ -49,6 +49,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import socket
 import struct
 import threading
@@ -63,6 +64,7 @@ from .control import ConnectionReset, is_loopback, with_control
 from .extra import not_installed
 from .rehearsal.clock import parse_speed
 from .rehearsal.models import announcer, snowball_clock, snowball_faults
+from .state_file import StateFile
 
 __all__ = ["SnowballServer"]
 
@@ -80,6 +82,8 @@ class SnowballServer:
     :param port: 0 picks a free one.
     :param speed: simulated seconds per second, or text such as ``"1d/s"``.
     :param allow_remote: let other machines in. Nothing is authenticated.
+    :param state: a file from which it goes on, if there is one, and in which it keeps what becomes of the
+        rehearsal; see :mod:`.state_file`. The clock goes on at the speed that is in it.
     :raises ValueError: if ``speed`` is none, or ``host`` is not loopback and ``allow_remote`` is not set.
     """
 
@@ -90,12 +94,16 @@ class SnowballServer:
         port: int = 0,
         speed: float | str = 1.0,
         allow_remote: bool = False,
+        state: str | os.PathLike[str] | None = None,
     ) -> None:
         if not allow_remote and not is_loopback(host):
             raise ValueError(f"{host} can be reached from other machines, which takes allow_remote=True")
         self.host = host
         self.port = port
         self.speed = parse_speed(speed)
+        #: Whether it goes on from where an earlier one was.
+        self.resumed = False
+        self._state = None if state is None else StateFile(state)
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -109,7 +117,8 @@ class SnowballServer:
         """
         Begin to serve, and return as soon as requests are taken.
 
-        :raises OSError: if the port is taken.
+        :raises OSError: if the port is taken, or the state cannot be kept.
+        :raises ValueError: if the file with the state is none.
         :raises ModuleNotFoundError: if the extra ``emulator`` is not installed whole.
         """
         # Flask and its friends are wanted by a server only.
@@ -126,15 +135,21 @@ class SnowballServer:
         BackendDict.reset()
         snowball_faults.clear()
         snowball_clock.configure(self.speed)
+        if self._state is not None:
+            self.resumed = self._state.load()
         # Bound here, as werkzeug ends the process if the port is taken.
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.create_server((self.host, self.port), family=family, backlog=128) as listening:
+            app = with_control(
+                DomainDispatcherApplication(create_backend_app), create_backend_app("snowball"), self.host
+            )
+            if self._state is not None:
+                app = self._state.keeping(app)
+                self._state.begin()
             self._server = make_server(
                 self.host,
                 listening.getsockname()[1],
-                with_control(
-                    DomainDispatcherApplication(create_backend_app), create_backend_app("snowball"), self.host
-                ),
+                app,
                 threaded=True,
                 request_handler=_QuietHandler,
                 fd=listening.fileno(),
@@ -143,6 +158,11 @@ class SnowballServer:
         announcer.watch()
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
+
+    def keep(self) -> None:
+        """Write the state, if it is kept in a file: for what was changed other than by a request."""
+        if self._state is not None:
+            self._state.write()
 
     def stop(self) -> None:
         """End serving and forget everything. Stopping twice does no harm."""
@@ -153,6 +173,8 @@ class SnowballServer:
         self._server.server_close()
         announcer.unwatch()
         self._server = None
+        if self._state is not None:
+            self._state.end()
         BackendDict.reset()
         snowball_faults.clear()
         snowball_clock.configure(1.0)

@@ -1,19 +1,14 @@
-"""What unlocks a device: a code, different in each process and never logged."""
+"""What unlocks a device: a code that nothing can be told from, and that is never logged."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 
-__all__ = ["unlock_code"]
+__all__ = ["new_unlock_code"]
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-_key = secrets.token_bytes(32)
 
 
-def unlock_code(job_id: str) -> str:
-    """Return the 29 characters of a job's UnlockCode: 25 letters and digits in five groups."""
-    digest = hmac.new(_key, job_id.encode(), hashlib.sha256).digest()
-    letters = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:25])
-    return "-".join(letters[start : start + 5] for start in range(0, 25, 5))
+def new_unlock_code() -> str:
+    """Return the 29 characters of an UnlockCode: 25 letters and digits in five groups."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(5))

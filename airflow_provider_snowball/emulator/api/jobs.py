@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from .credentials import new_unlock_code
 from .plan import FOREVER, HOUR, USUAL_HOURS, Plan, Step
 from .shipping import ReturnLabel, device_id, shipments
 from .states import PATHS, JobState, JobType, is_at_or_past
@@ -28,6 +29,7 @@ __all__ = [
     "Job",
     "Link",
     "MainJob",
+    "Walk",
     "given",
     "lifetime_of",
 ]
@@ -59,7 +61,7 @@ def lifetime_of(name: str) -> int:
 
 
 @dataclass(frozen=True)
-class _Walk:
+class Walk:
     """
     What happened to a job, and the plan that it follows since ``started_at`` (None: not yet).
 
@@ -100,34 +102,36 @@ class Job:
     details: dict[str, Any] = field(default_factory=dict)
     return_label: ReturnLabel | None = None
     order: int = field(default_factory=lambda: next(_order))
-    # Replaced as a whole: a reader never sees a new plan with an old start.
-    _walk: _Walk = field(init=False)
+    #: What unlocks its device.
+    unlock_code: str = field(default_factory=new_unlock_code, repr=False)
+    #: Replaced as a whole: a reader never sees a new plan with an old start.
+    walk: Walk = field(init=False)
 
     has_device = True
 
     def __post_init__(self) -> None:
-        self._walk = _Walk(((self.created_at, JobState.NEW.value),), self.usual, None, usual=True)
+        self.walk = Walk(((self.created_at, JobState.NEW.value),), self.usual, None, usual=True)
 
     def begin(self, at: float) -> None:
         """Walk the usual plan from ``at`` on, as if ordered then."""
         self.created_at = at
-        self._walk = _Walk(((at, JobState.NEW.value),), self.usual, at, usual=True)
+        self.walk = Walk(((at, JobState.NEW.value),), self.usual, at, usual=True)
 
     def follow(self, plan: Plan, now: float, *, usual: bool = False) -> None:
         """Walk ``plan`` from now on; what happened so far has happened."""
-        self._walk = _Walk(tuple(self.journey(now)), plan, now, usual)
+        self.walk = Walk(tuple(self.journey(now)), plan, now, usual)
 
     def change(self, plan: Plan, now: float) -> None:
         """Walk ``plan`` from now on, or once the job starts, still minding the jobs that it depends on."""
         if self.started:
-            self.follow(plan, now, usual=self._walk.usual)
+            self.follow(plan, now, usual=self.walk.usual)
         else:
-            self._walk = _Walk(self._walk.past, plan, None, self._walk.usual)
+            self.walk = Walk(self.walk.past, plan, None, self.walk.usual)
 
     @property
     def plan(self) -> Plan:
         """The plan that the job follows, or will once it has started."""
-        walk = self._walk
+        walk = self.walk
         if self.after is None or not walk.usual or walk.started_at in (None, FOREVER):
             return walk.plan
         left = self.after.reaches(JobState.IN_TRANSIT_TO_AWS)
@@ -141,16 +145,16 @@ class Job:
     @property
     def started(self) -> bool:
         """Whether the job follows its plan; until then it is New."""
-        return self._walk.started_at is not None
+        return self.walk.started_at is not None
 
     @property
     def still_usual(self) -> bool:
         """Whether the plan is still the service's own, delays and the like included."""
-        return self._walk.usual
+        return self.walk.usual
 
     def rest(self, now: float) -> list[Step]:
         """Return the steps that are left of the plan, the current one first; waits for others left out."""
-        walk = self._walk
+        walk = self.walk
         if walk.started_at is None:
             return walk.plan.steps()
         elapsed = now - walk.started_at
@@ -161,12 +165,12 @@ class Job:
 
     def state(self, now: float) -> str:
         """Return the state at the second ``now``."""
-        walk = self._walk
+        walk = self.walk
         return walk.past[-1][1] if walk.started_at is None else self.plan.state_at(now - walk.started_at)
 
     def timeline(self) -> list[tuple[float, str]]:
         """Return every state with the second in which it was, or will be, entered."""
-        walk = self._walk
+        walk = self.walk
         timeline = list(walk.past)
         if walk.started_at is not None:
             for at, state in self.plan.timeline():

@@ -10,7 +10,6 @@ from moto.moto_api._internal import mock_random as random
 
 from .catalogue import SERVICE_VERSIONS, compatible_images, pickup_locations
 from .clusters import CLUSTER_LIMIT, MINIMUM_QUORUM, Cluster
-from .credentials import unlock_code
 from .exceptions import (
     ClusterLimitExceededException,
     ConflictException,
@@ -363,8 +362,9 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
 
     def get_job_unlock_code(self, job_id: str) -> str:
         """Return a job's unlock code."""
-        self._check_has_credentials(self.job(job_id))
-        return unlock_code(job_id)
+        job = self.job(job_id)
+        self._check_has_credentials(job)
+        return job.unlock_code
 
     def _check_has_credentials(self, job: Job) -> None:
         now = self.clock.now()

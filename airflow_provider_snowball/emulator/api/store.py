@@ -204,11 +204,16 @@ class Store:
         job.follow(job.plan, now, usual=True)
         self._changed(job)
 
+    def relist(self) -> None:
+        """Put the jobs in the order in which they are listed."""
+        # Replaced, as others read it meanwhile.
+        self._listed = sorted(self.jobs.values(), key=_place)
+
     def _changed(self, job: Job) -> None:
         """Note that what is to come for a job is not what it was."""
         if isinstance(job, MainJob):
-            # Its parts may be listed at another time now. Replaced, as others read it meanwhile.
-            self._listed = sorted(self._listed, key=_place)
+            # Its parts may be listed at another time now.
+            self.relist()
 
     def _usual_steps(self, job_type: JobType, number: int) -> list[Step]:
         """Return what becomes of the job that is ``number`` of those of the account and region."""

@@ -123,6 +123,12 @@ class Clock:
             self._rebase()
             self._speed, self._paused = parsed, paused
 
+    def restore(self, now: float, speed: float, *, paused: bool) -> None:
+        """Go on from where a clock stood, at its speed."""
+        with self._lock:
+            self._base, self._since = now, self._timer()
+            self._speed, self._paused = parse_speed(speed), paused
+
     def configure(self, speed: float | str) -> None:
         """Make ``speed`` the one that :meth:`reset` returns to, and reset."""
         self._usual_speed = parse_speed(speed)

@@ -19,11 +19,15 @@ from typing import Any, cast
 from ..api.jobs import Job
 from ..api.transfer import LISTING
 
-__all__ = ["DeviceContents", "DeviceObject", "buckets_of", "contents_of"]
+__all__ = ["DeviceContents", "DeviceObject", "Recipe", "buckets_of", "contents_of"]
 
 _MIB = 2**20
 #: Why an object is not imported, unless a test says otherwise; AWS does not publish its words.
 _REASON = "Checksum mismatch"
+
+
+#: A seed, and shares: each a number of so many.
+Recipe = tuple[str, tuple[tuple[int, int], ...]]
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,15 @@ class DeviceObject:
 
 
 class DeviceContents:
-    """The objects of one device, in the order in which they are transferred."""
+    """
+    The objects of one device, in the order in which they are transferred.
 
-    def __init__(self, make: Callable[[], Iterable[DeviceObject]]) -> None:
+    :param recipe: what the usual ones are made from: a seed, and which share of how many, one in another.
+    """
+
+    def __init__(self, make: Callable[[], Iterable[DeviceObject]], recipe: Recipe | None = None) -> None:
         self._make = make
+        self.recipe = recipe
 
     @classmethod
     def of(cls, objects: Iterable[DeviceObject]) -> DeviceContents:
@@ -49,13 +58,22 @@ class DeviceContents:
         return cls(lambda: listed)
 
     @classmethod
+    def by(cls, recipe: Recipe, details: Mapping[str, Any]) -> DeviceContents:
+        """Return the usual contents that a recipe is of; ``details`` as for :meth:`usual`."""
+        seed, shares = recipe
+        contents = cls.usual(details, seed)
+        for number, count in shares:
+            contents = contents.split(count)[number]
+        return contents
+
+    @classmethod
     def usual(cls, details: Mapping[str, Any], seed: object) -> DeviceContents:
         """
         Return a hundred objects for each bucket of a job; the same for the same seed.
 
         :param details: the job's members, whose Resources are read when the objects are asked for.
         """
-        return cls(lambda: _usual_objects(buckets_of(details), seed))
+        return cls(lambda: _usual_objects(buckets_of(details), seed), (str(seed), ()))
 
     @cached_property
     def objects(self) -> Sequence[DeviceObject]:
@@ -93,7 +111,13 @@ class DeviceContents:
 
     def split(self, count: int) -> list[DeviceContents]:
         """Return the contents of ``count`` devices that carry these objects together."""
-        return [DeviceContents(partial(self._share, number, count)) for number in range(count)]
+        return [
+            DeviceContents(
+                partial(self._share, number, count),
+                self.recipe and (self.recipe[0], (*self.recipe[1], (number, count))),
+            )
+            for number in range(count)
+        ]
 
     def _share(self, number: int, count: int) -> Sequence[DeviceObject]:
         size, more = divmod(len(self.objects), count)

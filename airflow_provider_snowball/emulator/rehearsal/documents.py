@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
@@ -27,8 +26,6 @@ __all__ = ["Answer", "fetch"]
 #: Status, headers, body.
 Answer = tuple[int, dict[str, str], bytes]
 
-#: A manifest differs in each process.
-_key = secrets.token_bytes(32)
 #: Two blocks without an entry: updates that update nothing.
 _EMPTY_TAR = 1024
 
@@ -103,11 +100,10 @@ def _return_label(job: Job) -> bytes:
     )
 
 
-def _manifest(job_id: str) -> bytes:
+def _manifest(job: Job) -> bytes:
     """Return a job's manifest: encrypted on AWS, so bytes that mean nothing here."""
-    return b"".join(
-        hmac.new(_key, f"{number} {job_id}".encode(), hashlib.sha256).digest() for number in range(32)
-    )
+    key = job.unlock_code.encode()
+    return b"".join(hmac.new(key, str(number).encode(), hashlib.sha256).digest() for number in range(32))
 
 
 _CSV = "text/csv; charset=utf-8"
@@ -116,7 +112,7 @@ _KINDS: dict[str, tuple[str, Callable[[Job], bytes]]] = {
     files.REPORT: (_PDF, _report),
     files.SUCCESS_LOG: (_CSV, lambda job: contents_of(job).success_log().encode()),
     files.FAILURE_LOG: (_CSV, lambda job: contents_of(job).failure_log().encode()),
-    files.MANIFEST: ("application/octet-stream", lambda job: _manifest(job.job_id)),
+    files.MANIFEST: ("application/octet-stream", _manifest),
     files.SOFTWARE_UPDATE: ("application/x-tar", lambda _: bytes(_EMPTY_TAR)),
     files.RETURN_LABEL: (_PDF, _return_label),
 }

@@ -198,6 +198,12 @@ class Faults:
             self._faults[fault.id] = fault
         return fault
 
+    def restore(self, described: Iterable[Mapping[str, Any]]) -> None:
+        """Have those, as :meth:`Fault.described` has them, in place of the ones that there are."""
+        with self._lock:
+            self._faults = {each["id"]: _restored(each) for each in described}
+            self._ids = itertools.count(max(self._faults, default=0) + 1)
+
     def list(self) -> list[Fault]:
         """Return those that were added and not removed, those that have had their time included."""
         with self._lock:
@@ -237,6 +243,23 @@ class Faults:
                 )
             if strikes:
                 yield fault
+
+
+def _restored(described: Mapping[str, Any]) -> Fault:
+    kind = described["kind"]
+    return Fault(
+        described["id"],
+        kind,
+        {name: described[name] for name in KINDS[kind]},
+        frozenset(described["operations"]),
+        described["account_id"],
+        described["region_name"],
+        described["rate"],
+        described["count"],
+        described["begins"],
+        FOREVER if described["ends"] is None else described["ends"],
+        described["hits"],
+    )
 
 
 def _checked_options(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:

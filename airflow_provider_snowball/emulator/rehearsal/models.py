@@ -9,8 +9,9 @@ from moto.core.base_backend import BackendDict, backend_lock
 from ..api import models as api
 from .announcer import Announcer
 from .faults import Faults
+from .kept import KeptStore
 from .links import url_of
-from .steering import SteeredStore, snowball_clock
+from .steering import snowball_clock
 
 __all__ = [
     "SnowballBackend",
@@ -25,7 +26,7 @@ __all__ = [
 snowball_faults = Faults(snowball_clock)
 
 
-class SnowballBackend(SteeredStore, api.SnowballBackend):
+class SnowballBackend(KeptStore, api.SnowballBackend):
     """Implementation of Snowball APIs, for one account and region, and what steers it."""
 
     def reset(self) -> None:

@@ -44,6 +44,15 @@ class TransitionQueue:
         if due < FOREVER:
             heapq.heappush(self._heap, (due, job.order, job))
 
+    def taken_of(self, job: Job) -> int:
+        """Return how many transitions of a job were taken."""
+        return self._taken.get(job, 0)
+
+    def resume(self, job: Job, taken: int) -> None:
+        """Note a job of which so many were taken."""
+        self._taken[job] = taken
+        self.put(job)
+
     def drop(self, job: Job) -> None:
         """Forget a job."""
         self._due.pop(job, None)
