@@ -67,7 +67,7 @@ class CloserLook:
         lines: LogLines,
         memory: Mapping[str, str] | None = None,
         *,
-        keeps_on: bool = False,
+        keeps_on: bool,
     ) -> None:
         known = memory or {}
 

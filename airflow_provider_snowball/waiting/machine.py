@@ -217,7 +217,7 @@ class Wait:
         self._retried = retried
         self._time_in_state = TimeInState(config.max_days_in_state, memory)
         self._lines = Journal(memory)
-        self._closer_look = CloserLook(config, self._lines, memory)
+        self._closer_look = CloserLook(config, self._lines, memory, keeps_on=False)
         self._changes = Changes(config.change_interval, memory) if config.tell_changes else None
         #: What was found and not told yet.
         self._untold: News | None = None

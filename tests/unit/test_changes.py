@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from airflow_provider_snowball.waiting.calls import Call, DescribeCluster, ErrorKind, RequestError
-from airflow_provider_snowball.waiting.changes import Change, ChangeKind
+from airflow_provider_snowball.waiting.calls import (
+    Call,
+    DescribeCluster,
+    DescribeJob,
+    ErrorKind,
+    RequestError,
+)
+from airflow_provider_snowball.waiting.changes import Change, ChangeKind, News
 from airflow_provider_snowball.waiting.config import WaitConfig
 from airflow_provider_snowball.waiting.machine import Again, Done, Fail, FailKind, Step, Wait, drive
+from airflow_provider_snowball.waiting.time_in_state import Overdue
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -67,6 +76,9 @@ class TestWhatIsAChange:
         told = Told(tell_changes=False)
         for day in (0, 1):
             assert told.poll(day, [NEW, ONE_MOVED][day]).news is None
+        done = told.poll(2, [job(1, "WithCustomer"), job(2, "WithCustomer")])
+        assert isinstance(done, Done)
+        assert done.news is None
         assert not any(name.startswith("shown") for name in told.wait.memory())
 
     def test_what_is_found_first_is_none_but_all_devices_are_told(self) -> None:
@@ -152,6 +164,34 @@ class TestWhatIsAChange:
             memory |= {f"shown JID{number}": json.dumps(row) for number in (1, 2)}
             told.wait = Wait(told.config, started_at=START, memory=memory)
             assert told.tell(3, *NEW) == []
+
+    def test_one_that_was_late_when_it_was_found_can_be_late_again(self) -> None:
+        """Nobody asked for changes then; an upgrade, or an edit of the DAG, does."""
+        before = Told(tell_changes=False, max_days_in_state={"New": 2})
+        for day in (0, 3):
+            before.poll(day, NEW)
+        told = Told(max_days_in_state={"New": 2})
+        told.wait = Wait(told.config, started_at=START, memory=before.wait.memory())
+        assert told.tell(4, *NEW) == []
+        # It was away and is back, and nobody was told in between.
+        told.poll(4.2, ONE_MOVED)
+        assert told.tell(4.4, *NEW) == []
+        assert told.tell(7, *NEW) == ["tray 1 is late in New"]
+
+    def test_what_is_known_of_a_delivery_goes_with_it(self) -> None:
+        told = Told(describe_jobs=True)
+
+        def ask(call: Call) -> Any:
+            assert call == DescribeJob("JID1")
+            shipment = {"Status": "InTransit", "TrackingNumber": "1Z9"}
+            return {"job": {}, "parts": [], "delivery": {"ShippingDetails": {"OutboundShipment": shipment}}}
+
+        step = drive(told.wait.judge([job(1, "InTransitToCustomer"), job(2, "New")], lambda: START), ask)
+        assert step.news is not None
+        assert [each["delivery"] for each in step.news.devices] == [
+            "to the customer: InTransit, tracking number 1Z9",
+            "",
+        ]
 
     def test_one_that_arrived_is_reached_once(self) -> None:
         told = Told()
@@ -342,6 +382,23 @@ class TestForm:
             "shown JID3": '[1, "New", ""]',
         }
 
+    @pytest.mark.parametrize("due", [True, False])
+    def test_news(self, *, due: bool) -> None:
+        told = Told()
+        told.tell(0, *NEW)
+        found = told.poll(1, ONE_MOVED).news
+        assert found is not None
+        news = replace(found, due=due)
+        assert News.of(json.loads(json.dumps(news.plain()))) == news
+
+    def test_what_is_not_told_is_beside_what_was(self) -> None:
+        told = Told(change_interval=DAY)
+        told.tell(0, *NEW)
+        assert told.poll(0.1, NEW).news is not None
+        assert "untold" not in told.wait.memory()
+        told.poll(0.5, ONE_MOVED)
+        assert {"untold", "shown_at", "shown JID1"} <= set(told.wait.memory())
+
     def test_a_change(self) -> None:
         change = Change("JID1", "tray 1", ChangeKind.REACHED, 2, "Pending", "WithCustomer", "reached")
         plain = {
@@ -366,5 +423,23 @@ class TestForm:
             Told(change_interval=interval)
 
     def test_an_interval_for_nobody(self) -> None:
-        with pytest.raises(ValueError, match="change_interval can do nothing without on_change"):
+        text = "change_interval can do nothing without on_change or publish_devices [SNB107]"
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
             Told(tell_changes=False, change_interval=60)
+
+
+@pytest.mark.parametrize(
+    ("overdue", "keep", "due", "needs"),
+    [
+        (False, False, None, False),
+        (True, False, None, True),
+        (False, True, None, True),
+        (False, False, False, False),
+        (False, False, True, True),
+        (True, True, False, True),
+    ],
+)
+def test_when_a_worker_is_needed(*, overdue: bool, keep: bool, due: bool | None, needs: bool) -> None:
+    late = (Overdue("JID1", "New", 3.0, 2.0),) if overdue else ()
+    news = None if due is None else News((), (), due=due)
+    assert Again(60.0, overdue=late, keep=keep, news=news).needs_worker is needs

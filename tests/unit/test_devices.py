@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,8 @@ class Log:
         #: What DescribeJob replies to, or why it does not; and which jobs were asked for.
         self.delivery: Any = {}
         self.described: list[str] = []
+        #: Of the lines of the last poll.
+        self.levels: list[int] = []
         self.wait = Wait(self.config, started_at=START, memory=memory)
 
     def poll(self, day: float, listing: Sequence[Any] | RequestError) -> list[str]:
@@ -60,7 +63,9 @@ class Log:
             return {"ClusterState": "Pending"}
 
         drive(self.wait.judge(listing, lambda: START + day * DAY), ask)
-        said = [each.text.removeprefix(f"Cluster {CLUSTER}: ") for each in self.wait.take_lines()]
+        lines = self.wait.take_lines()
+        self.levels = [each.level for each in lines]
+        said = [each.text.removeprefix(f"Cluster {CLUSTER}: ") for each in lines]
         return [line for text in said for line in text.split("\n")]
 
     def moved(self) -> Log:
@@ -235,6 +240,13 @@ class TestDeliveries:
         assert log.poll(0.5, ONE_MOVED) == []
         assert log.described == ["JID1"]
 
+    def test_when_two_change_places(self) -> None:
+        """The counts are the same."""
+        log = self.log()
+        log.poll(0, ONE_MOVED)
+        log.poll(0.25, [job(1, "New", "tray 1"), job(2, "InTransitToCustomer")])
+        assert log.described == ["JID1", "JID2"]
+
     def test_at_most_daily_without_a_change_and_only_what_is_new(self) -> None:
         log = self.log()
         log.poll(0, ONE_MOVED)
@@ -259,6 +271,7 @@ class TestDeliveries:
         log = self.log()
         log.delivery = DENIED
         warning, _, first, _ = log.poll(0, ONE_MOVED)
+        assert log.levels == [logging.WARNING, logging.INFO]
         assert warning == (
             "shipments are not told of, since describe_jobs needs more rights (its words) [SNB412]"
         )
@@ -274,6 +287,7 @@ class TestDeliveries:
         log.delivery = DOWN
         lines = log.poll(0.5, [ONE_MOVED[0], job(2, "InTransitToCustomer")])
         assert lines[0] == "Job JID1 was not described: its words"
+        assert log.levels == [logging.DEBUG, logging.INFO]
         assert [line.endswith("1Z9") for line in lines[2:]] == [True, False]
         assert log.described == ["JID1"] * 2
         log.delivery = DELIVERED
@@ -285,6 +299,7 @@ class TestDeliveries:
             (here, {}),
             ([here[0], job(2, "Cancelled")], {}),
             (ONE_MOVED, {"timeout": DAY}),
+            (ONE_MOVED, {"timeout": 2 * DAY}),
         ):
             log = self.log(**asked)
             log.poll(2, listing)

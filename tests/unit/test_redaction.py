@@ -7,6 +7,7 @@ from typing import Any
 import botocore.exceptions as bc
 import pytest
 
+from airflow_provider_snowball.exceptions import SnowballError, SnowballAnswerError
 from airflow_provider_snowball.hooks.redaction import bounded, redact, redacted, without_secrets
 
 
@@ -37,6 +38,7 @@ class TestRedacted:
         ("text", "shown"),
         [
             ("nothing to hide", "nothing to hide"),
+            ("s3://bucket/me@home", "s3://bucket/me@home"),
             ("it is no JSON: Authorization: AWS4 [SNB301]", "it is no JSON: Authorization: *** [SNB301]"),
             ("me@example.com", "me@example.com"),
             ("at https://example.com/a?b=c", "at https://example.com/a?b=c"),
@@ -213,3 +215,29 @@ class TestRedact:
         assert error.kwargs == {"error": cause, "endpoint_url": "http://***@proxy"}
         assert cause.args == ("Failed to parse: http://***@proxy", 5)
         assert vars(cause) == {"location": "http://***@proxy"}
+
+    def test_a_cause_without_a_context_and_what_is_behind_both(self) -> None:
+        def secret(number: int) -> ValueError:
+            return ValueError(f"http://me:pw{number}@proxy")
+
+        error, cause, context, behind = (secret(number) for number in range(4))
+        error.__cause__ = cause
+        redact(error)
+        assert str(cause) == "http://***@proxy"
+        error.__cause__, error.__context__ = behind, context
+        redact(error)
+        assert str(context) == str(behind) == "http://***@proxy"
+
+    def test_what_an_answer_said_stays_where_it_is(self) -> None:
+        error = answer("at http://me:pw@proxy")
+        response = error.response
+        redact(error)
+        assert error.response is response
+        assert not hasattr(error, "kwargs")
+
+
+@pytest.mark.parametrize("kind", [SnowballError, SnowballAnswerError])
+def test_an_error_of_ours_keeps_its_class(kind: type[SnowballError]) -> None:
+    shown = without_secrets(kind(f"http://me:pw@one\n{'x' * 2000} [SNB301]"))
+    assert type(shown) is kind
+    assert str(shown) == f"http://***@one {'x' * 1985}… (2015 characters) [SNB301]"

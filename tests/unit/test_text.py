@@ -6,7 +6,14 @@ import logging
 
 import pytest
 
-from airflow_provider_snowball.waiting.text import LogLine, LogLines, capitalized, format_duration
+from airflow_provider_snowball.waiting.text import (
+    LogLine,
+    LogLines,
+    capitalized,
+    format_bytes,
+    format_duration,
+    write_lines,
+)
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -84,3 +91,34 @@ class TestLogLines:
         assert not lines.forget("topic")
         lines.say("topic", "news")
         assert [line.text for line in lines.take()] == ["news", "news"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (999.49, "999 bytes"),
+        (999.5, "1 kB"),
+        (1_000, "1 kB"),
+        (1_230_000, "1.23 MB"),
+        (45_600_000_000, "45.6 GB"),
+        (80_000_000_000_000, "80 TB"),
+        (1_250_000_000_000_000, "1.2 PB"),
+        (1_234_500_000_000_000_000, "1,234.5 PB"),
+    ],
+)
+def test_format_bytes(count: float, text: str) -> None:
+    assert format_bytes(count) == text
+
+
+def test_lines_are_written_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        # Nothing of a line is a placeholder.
+        write_lines(
+            [LogLine(logging.WARNING, "at 50 %s"), LogLine(logging.DEBUG, "%")], logging.getLogger("a wait")
+        )
+    assert [(each.levelno, each.getMessage(), each.msg) for each in caplog.records] == [
+        (logging.WARNING, "at 50 %s", "%s"),
+        (logging.DEBUG, "%", "%s"),
+    ]

@@ -207,6 +207,36 @@ class TestInAWait:
         # It is as it was seen last: nothing new was found.
         assert self.told(wait) == []
 
+    @pytest.mark.parametrize(("on_overdue", "forgotten"), [("fail", None), ("notify", "listed_at")])
+    def test_nobody_is_told_where_that_is_not_asked_for_or_not_known(
+        self, on_overdue: str, forgotten: str | None
+    ) -> None:
+        """The DAG was edited since, or something else has written what is remembered."""
+        before = self.wait(on_overdue="notify")
+        for day in (0, 11):
+            self.poll(before, "InTransitToCustomer", day)
+        memory = {name: text for name, text in before.memory().items() if name != forgotten}
+        wait = Wait(self.wait(on_overdue=on_overdue).config, started_at=START, memory=memory)
+        error = RequestError(ErrorKind.NOT_FOUND, "its words")
+        step = drive(wait.judge(error, lambda: START + 12 * DAY), lambda _: {})
+        assert isinstance(step, Fail)
+        assert step.overdue == ()
+
+    def test_it_asks_to_be_kept_until_it_is(self) -> None:
+        wait = self.wait(max_days_in_state={"New": 10, "Pending": 10})
+
+        def keeps(state: str, day: float) -> bool:
+            step = self.poll(wait, state, day)
+            assert isinstance(step, Again)
+            return step.keep
+
+        assert keeps("New", 0)
+        wait.mark_kept()
+        assert not keeps("New", 1)
+        assert [keeps("Pending", day) for day in (2, 3)] == [True, True]
+        wait.mark_kept()
+        assert not keeps("Pending", 4)
+
     def test_it_fails(self) -> None:
         wait = self.wait(on_overdue="fail")
         self.poll(wait, "InTransitToCustomer", 0)

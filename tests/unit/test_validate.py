@@ -22,6 +22,7 @@ from airflow_provider_snowball.validate import (
     check_max_days_in_state,
     check_min_jobs,
     check_page_size,
+    check_shipping_option,
     is_literal,
     plain,
     plain_json,
@@ -99,7 +100,8 @@ class TestMaxDaysInState:
         ids=str,
     )
     def test_wrong(self, value: Any, text: str) -> None:
-        with pytest.raises(ValueError, match=f"^{text}"):
+        code = "SNB104" if "must be one of" in text else "SNB105"
+        with pytest.raises(ValueError, match=rf"^{text}.* \[{code}\]$"):
             check_max_days_in_state(value)
 
     def test_name_in_the_message(self) -> None:
@@ -270,3 +272,16 @@ class TestPageSize:
     def test_wrong(self, value: Any) -> None:
         with refused(f"page_size must be a whole number from 1 to 100, or None; got {value!r} [SNB105]"):
             check_page_size(value)
+
+
+class TestShippingOption:
+    @pytest.mark.parametrize("value", ["SECOND_DAY", "NEXT_DAY", "EXPRESS", "STANDARD"])
+    def test_right(self, value: str) -> None:
+        assert check_shipping_option(value) == value
+
+    @pytest.mark.parametrize("value", ["express", "PIGEON", "", None, 5], ids=repr)
+    def test_wrong(self, value: Any) -> None:
+        with refused(
+            f"shipping_option must be one of SECOND_DAY, NEXT_DAY, EXPRESS, STANDARD; got {value!r} [SNB106]"
+        ):
+            check_shipping_option(value)
