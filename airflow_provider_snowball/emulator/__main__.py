@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in () if server.resumed else order(backend, **wanted):
             log.info("Ordered in %s: %s", options.region, line)
         server.keep()
-        log.info("Control: %s%s", server.endpoint_url, PREFIX)
+        log.info("Page and control: %s%s", server.endpoint_url, PREFIX)
         sys.stdout.write(f"{server.endpoint_url}\n")
         sys.stdout.flush()
         ended.wait()

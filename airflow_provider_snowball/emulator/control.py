@@ -1,5 +1,5 @@
 """
-The control endpoints of the server: the clock, and what becomes of each job.
+The control endpoints of the server: the clock, what becomes of each job, and a page for all of it.
 
 They are described in :mod:`.server`.
 """
@@ -11,6 +11,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from moto.core import DEFAULT_ACCOUNT_ID
@@ -42,6 +43,12 @@ PREFIX = "/_snowball/"
 #: In each answer, so that whoever asks can tell that it is no AWS.
 LOCAL_HEADER = "X-Snowball-Local"
 _JSON = "application/json"
+_PAGE = Path(__file__).with_name("page")
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+}
 _REQUEST_ID = "x-amzn-requestid"
 _USUAL_REGION = "us-east-1"
 #: A Host header: an IPv6 address in brackets, or another address or a name; with a port or without.
@@ -137,6 +144,8 @@ def _respond(request: Request, bound_to: str) -> Response:
         if request.method == "POST":
             values = {**values, "body": _body(request)}
         status, answer = 200, handle(**values)
+        if isinstance(answer, Response):
+            return answer
         announcer.announce()
     except HTTPException as error:
         status, answer = error.code or 500, {"error": error.description}
@@ -196,6 +205,12 @@ def _only(body: dict[str, Any], *names: str) -> None:
         raise BadRequest(f"The body takes {', '.join(names)}; got {', '.join(unknown) or 'none of them'}")
 
 
+def _get_page(name: str = "index.html") -> Response:
+    """Return a file of the page, which asks these endpoints and nobody else."""
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"}
+    return Response((_PAGE / name).read_bytes(), headers=headers, content_type=_TYPES[Path(name).suffix])
+
+
 def _get_clock() -> dict[str, Any]:
     clock = snowball_clock
     return {"now": clock.now(), "speed": clock.speed, "paused": clock.paused}
@@ -241,6 +256,7 @@ def _get_clusters() -> dict[str, Any]:
         "clusters": [
             {
                 "cluster_id": cluster.cluster_id,
+                "name": cluster.description or cluster.cluster_id,
                 "account": backend.account_id,
                 "region": backend.region_name,
                 "state": cluster.state(now),
@@ -312,6 +328,8 @@ def _described(backend: SnowballBackend, job: Job) -> dict[str, Any]:
     now = snowball_clock.now()
     return {
         "job_id": job.job_id,
+        "name": job.description or job.job_id,
+        "job_type": job.job_type.value,
         "cluster_id": job.cluster_id,
         "account": backend.account_id,
         "region": backend.region_name,
@@ -336,6 +354,8 @@ JOB_CHANGES: dict[str, Callable[[SnowballBackend, str, Any], None]] = {
 
 _ROUTES = Map(
     [
+        Rule(PREFIX, methods=["GET"], endpoint=_get_page),
+        Rule(f"{PREFIX}<any('rehearsal.css', 'rehearsal.js'):name>", methods=["GET"], endpoint=_get_page),
         Rule(f"{PREFIX}clock", methods=["GET"], endpoint=_get_clock),
         Rule(f"{PREFIX}clock", methods=["POST"], endpoint=_set_clock),
         Rule(f"{PREFIX}jobs", methods=["GET"], endpoint=_get_jobs),

@@ -12,6 +12,8 @@ that no web page can use them, a POST takes ``Content-Type: application/json`` (
 request a Host that is loopback or what the server is bound to (or 403); bound to every address, as
 ``0.0.0.0`` is, it takes any IP address for a Host, and of names ``localhost`` only:
 
+``GET /_snowball/``
+    A page for people: where the devices are, the clock, what goes wrong. It uses the endpoints below.
 ``GET /_snowball/clock``
     ``{"now": simulated seconds, "speed": simulated seconds per second, "paused": false}``
 ``POST /_snowball/clock``

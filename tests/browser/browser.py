@@ -1,4 +1,4 @@
-"""Airflow's UI in a headless Chromium, by what a person reads on it."""
+"""Pages in a headless Chromium, by what a person reads on them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ _PATIENCE = 60.0
 
 class Browser:
     """
-    A browser that is logged in to Airflow. Everything waits until the page shows what is asked for.
+    A browser. Everything waits until the page shows what is asked for.
 
+    :param url: what paths are below.
     :param pictures: where :meth:`picture` puts screenshots; None for nowhere.
     """
 
-    def __init__(self, url: str, user: str, password: str, *, pictures: Path | None = None) -> None:
+    def __init__(self, url: str, *, pictures: Path | None = None) -> None:
         self.url = url
         self.pictures = pictures
         options = ChromeOptions()
@@ -54,17 +55,13 @@ class Browser:
         if os.geteuid() == 0:
             options.add_argument("--no-sandbox")
         self._driver = Chrome(options=options, service=Service(DRIVER))
-        try:
-            self._log_in(user, password)
-        except BaseException:
-            self.close()
-            raise
 
     def close(self) -> None:
         """End the browser."""
         self._driver.quit()
 
-    def _log_in(self, user: str, password: str) -> None:
+    def log_in(self, user: str, password: str) -> None:
+        """Log in to Airflow."""
         self._driver.get(self.url)
         self.fill("username", user)
         self.fill("password", password)

@@ -68,10 +68,9 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         with local_airflow(
             home, seconds_a_day=SECONDS_A_DAY, settings=settings, more_dags=more, path=PATH
         ) as (airflow, snowball):
-            browser = Browser(
-                airflow.url, USER, airflow.password, pictures=request.config.getoption("--pictures")
-            )
+            browser = Browser(airflow.url, pictures=request.config.getoption("--pictures"))
             try:
+                browser.log_in(USER, airflow.password)
                 yield Place(browser, airflow, snowball, denying)
             finally:
                 browser.close()

@@ -94,7 +94,8 @@ def opened(browser: Browser, text: str, within: float = 180.0) -> None:
 def test_whoever_may_see_nothing_sees_nothing(place: Place) -> None:
     from tests.browser.browser import Browser
 
-    browser = Browser(place.airflow.url, GUEST, place.guests_password, pictures=place.browser.pictures)
+    browser = Browser(place.airflow.url, pictures=place.browser.pictures)
+    browser.log_in(GUEST, place.guests_password)
     try:
         opened(
             browser, "Nothing waits for Snowball devices, and no asset watches any, as far as you may see."
@@ -139,7 +140,8 @@ def test_a_task_is_a_press_away(place: Place, waits: Waits) -> None:
 def test_a_guest_sees_what_is_theirs(place: Place, waits: Waits) -> None:
     from tests.browser.browser import Browser
 
-    browser = Browser(place.airflow.url, GUEST, place.guests_password, pictures=place.browser.pictures)
+    browser = Browser(place.airflow.url, pictures=place.browser.pictures)
+    browser.log_in(GUEST, place.guests_password)
     try:
         opened(browser, "page_south: wait_for_devices")
         with browser.inside(TITLE):

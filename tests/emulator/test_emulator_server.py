@@ -414,6 +414,34 @@ def test_files_are_reached_by_any_name(server: SnowballServer) -> None:
         assert response.status == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "content_type", "begins"),
+    [
+        ("", "text/html; charset=utf-8", "<!doctype html>"),
+        ("rehearsal.css", "text/css; charset=utf-8", ":root {"),
+        ("rehearsal.js", "text/javascript; charset=utf-8", "// Shows where"),
+    ],
+)
+def test_page_is_there(server: SnowballServer, path: str, content_type: str, begins: str) -> None:
+    with urllib.request.urlopen(f"{server.endpoint_url}/_snowball/{path}", timeout=60) as answer:
+        assert answer.headers["Content-Type"] == content_type
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert answer.read().decode().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    "path", ["index.html", "../control.py", "%2e%2e/control.py", "rehearsal.js/", "page/"]
+)
+def test_nothing_else_of_its_folder_is(server: SnowballServer, path: str) -> None:
+    status, _ = send(server, "GET", f"/_snowball/{path}", None, Host="127.0.0.1:PORT")
+    assert status in (308, 404)
+
+
+def test_page_is_for_this_host_only(server: SnowballServer) -> None:
+    status, _ = send(server, "GET", "/_snowball/", None, Host="snowball.example")
+    assert status == 403
+
+
 def test_reset_over_http(server: SnowballServer) -> None:
     client = client_of(server.endpoint_url)
     create_cluster(client)
@@ -519,7 +547,7 @@ def test_examples_are_ordered_if_asked_for() -> None:
         assert re.search(
             rf"Ordered in eu-west-1: {cluster['cluster_id']} example-cluster-\d: {job_ids}", stderr
         )
-    assert f"Control: {endpoint_url}/_snowball/" in stderr
+    assert f"Page and control: {endpoint_url}/_snowball/" in stderr
 
 
 def test_console_script_is_this_command() -> None:

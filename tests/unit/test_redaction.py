@@ -7,7 +7,7 @@ from typing import Any
 import botocore.exceptions as bc
 import pytest
 
-from airflow_provider_snowball.exceptions import SnowballError, SnowballAnswerError
+from airflow_provider_snowball.exceptions import SnowballAnswerError, SnowballError
 from airflow_provider_snowball.hooks.redaction import bounded, redact, redacted, without_secrets
 
 
