@@ -243,9 +243,10 @@ class TestDeliveries:
     def test_when_two_change_places(self) -> None:
         """The counts are the same."""
         log = self.log()
-        log.poll(0, ONE_MOVED)
-        log.poll(0.25, [job(1, "New", "tray 1"), job(2, "InTransitToCustomer")])
-        assert log.described == ["JID1", "JID2"]
+        on_the_road, at_home = "InTransitToCustomer", "New"
+        log.poll(0, [job(1, on_the_road), job(2, on_the_road), job(3, at_home)])
+        log.poll(0.25, [job(1, on_the_road), job(2, at_home), job(3, on_the_road)])
+        assert log.described == ["JID1", "JID2", "JID1", "JID3"]
 
     def test_at_most_daily_without_a_change_and_only_what_is_new(self) -> None:
         log = self.log()
