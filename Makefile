@@ -10,7 +10,7 @@ DOCS_VENV := .venv-docs
 FIRE_VENV := .venv-fire
 WHEEL_BIN := $(CURDIR)/$(WHEEL_VENV)/bin
 
-.PHONY: help test system fire fuzz mutants check lint types dist test-wheel oldest newest lines hooks demo airflow deployment \
+.PHONY: help test system fire fuzz mutants clients check lint types dist test-wheel oldest newest lines hooks demo airflow deployment \
 	pictures docs bench bench-deployment clean
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make lines    run the tests on each supported line of Airflow (hours)"
 	@echo "make fuzz     look for histories that are judged wrongly, for about an hour"
 	@echo "make mutants  break the package on purpose, and count what no test notices (a quarter of an hour)"
+	@echo "make clients  call the local Snowball with the AWS SDK for JavaScript (takes Node.js and npm)"
 	@echo "make docs     build the site, build/docs/index.html"
 	@echo "make check    what CI runs: lint, types, sdist and wheel, and all tests of the one against the other"
 	@echo "make dist     build sdist and wheel, and check them as for a release"
@@ -51,6 +52,9 @@ fuzz: $(VENV)/.installed
 mutants: $(VENV)/.installed
 	$(BIN)/python -m tests.mutants --jobs $(WORKERS) $(MUTANTS)
 
+clients: $(VENV)/.installed
+	$(BIN)/python -m tests.clients --results tests/clients/RESULTS.md
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff check --preview --select AIR example_dags
@@ -60,6 +64,7 @@ lint: $(VENV)/.installed
 
 types: $(VENV)/.installed
 	$(BIN)/mypy
+	$(BIN)/mypy --python-version 3.10 airflow_provider_snowball/emulator/api
 
 # What is released: built as it will be, the wheel from the sdist, and looked at as PyPI and pip will.
 dist: $(VENV)/.installed

@@ -18,6 +18,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.exceptions import ServiceException
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, UnsupportedMediaType
 from werkzeug.routing import Map, Rule
+from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
 from . import cbor
@@ -115,6 +116,8 @@ def with_control(app: Wsgi, snowball: Wsgi, bound_to: str) -> Wsgi:
             return answer(environ, unless_reset(start_response), target.removeprefix(TARGET))
         if found := cbor.PATH.fullmatch(path):
             return answer_in_cbor(environ, unless_reset(start_response), found["operation"])
+        if path == PREFIX.rstrip("/"):
+            return redirect(PREFIX, 308)(environ, start_response)
         if not path.startswith(PREFIX):
             return app(environ, start_response)
         request = Request(environ)

@@ -77,7 +77,19 @@ def test_devices_on_their_journey(room: Room) -> None:
     backend().set_state(ids_of(room.client, room.cluster_id)[0], "WithCustomer")
     browser.reads("3 jobs, 1 with you")
     assert browser.find(station).text == "With you"
-    browser.picture("local_snowball")
+
+
+def test_picture_of_the_guide(room: Room) -> None:
+    first, second, third = ids_of(room.client, room.cluster_id)
+    for job_id, state in ((first, "WithCustomer"), (second, "InTransitToCustomer"), (third, "Cancelled")):
+        backend().set_state(job_id, state)
+    create_job(room.client, "EXPORT", Description="archive")
+    create_job(room.client, "IMPORT", Description="photos")
+    backend().set_state(room.job_id, "WithAWS")
+    snowball_faults.add("throttle", rate=0.5, during="1d")
+    room.browser.reads("6 jobs, 1 cancelled")
+    room.browser.reads("throttle: ")
+    room.browser.picture("local-snowball")
 
 
 def test_time_is_moved(room: Room) -> None:
