@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore import xform_name
 
-from airflow_provider_snowball.emulator import snowball_clock
+from airflow_provider_snowball.emulator import snowball_backends, snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.emulator.api.calls import (
     BAD_TOKEN,
@@ -21,6 +22,7 @@ from tests.emulator.api.calls import (
     WRONG_STATE,
     client_of,
 )
+from tests.emulator.api.journey import ERRORS, every_operation
 
 # Beside the interpreter: an environment need not be active for its tests to run.
 AWS = shutil.which(
@@ -139,3 +141,18 @@ def test_creates_and_cancels(aws: Aws) -> None:
 )
 def test_errors(aws: Aws, command: tuple[str, ...], error: str) -> None:
     assert aws(*command).endswith(error)
+
+
+def test_every_operation(aws: Aws, server: SnowballServer) -> None:
+    snowball_backends["123456789012"]["us-east-1"].reset()
+    snowball_clock.pause()
+
+    def call(operation: str, **members: Any) -> Any:
+        return aws(xform_name(operation, "-"), "--cli-input-json", json.dumps(members)) or {}
+
+    names = set(client_of(server.endpoint_url).meta.service_model.operation_names)
+    assert every_operation(call, snowball_clock.jump) == names
+    for operation, (members, code) in ERRORS.items():
+        assert f"An error occurred ({code}) when calling the {operation} operation: " in call(
+            operation, **members
+        )

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from airflow_provider_snowball.emulator import snowball_backends, snowball_clock, snowball_faults
 from airflow_provider_snowball.emulator.server import SnowballServer
 from tests.emulator.api.calls import client_of
+from tests.emulator.api.journey import ERRORS, every_operation
 from tests.fakes.emulated import order_cluster
 
 TARGET = "AWSIESnowballJobManagementService"
@@ -205,6 +206,23 @@ class TestCbor:
             assert told(call(cbor)) == told(call(other))
         # Dates among it.
         assert cbor.describe_job(JobId=job_id)["JobMetadata"]["CreationDate"].year > 2000
+
+    def test_every_operation(self, clients: tuple[Any, Any]) -> None:
+        cbor, _ = clients
+        # It counts the devices and addresses of a region.
+        snowball_backends["123456789012"]["us-east-1"].reset()
+        snowball_clock.pause()
+        names = {api: name for name, api in cbor.meta.method_to_api_mapping.items()}
+
+        def call(operation: str, **members: Any) -> dict[str, Any]:
+            found: dict[str, Any] = getattr(cbor, names[operation])(**members)
+            return found
+
+        assert every_operation(call, snowball_clock.jump) == set(names)
+        for operation, (members, code) in ERRORS.items():
+            with pytest.raises(ClientError) as caught:
+                call(operation, **members)
+            assert caught.value.response["Error"]["Code"] == code
 
     def test_its_pages(self, clients: tuple[Any, Any]) -> None:
         cbor, other = clients

@@ -17,6 +17,9 @@ from .exceptions import ValidationException
 
 __all__ = ["validate"]
 
+#: Characters of a value that an answer repeats.
+_LONGEST = 2000
+
 
 def validate(params: Mapping[str, Any], shape: StructureShape) -> None:
     """
@@ -48,7 +51,12 @@ def _violations(value: Any, shape: Shape, where: str) -> Iterator[str]:
             yield from _violations(item, shape.member, f"{where}.{number}.member")
         return
     for constraint in _broken(value, shape):
-        yield f"Value '{value}' at '{where}' failed to satisfy constraint: {constraint}"
+        yield f"Value '{_shown(value)}' at '{where}' failed to satisfy constraint: {constraint}"
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _broken(value: Any, shape: Shape) -> Iterator[str]:
