@@ -108,11 +108,13 @@ for _line in ALL:
     nox.session(name=_line.name, python=_python(_line.python), tags=["lines"])(_session_of(_line))
 
 
-@nox.session(python=_python("3.10"))
+@nox.session(python=_python("3.10"), tags=["lines"])
 def api(session: nox.Session) -> None:
     """Test the emulator's API as a service of moto, on moto's oldest Python and with nothing else."""
     session.install("moto>=5.1.16,<6", "pytest")
-    session.run("python", "-m", "tests.emulator.moto_scratch", str(Path(session.create_tmp()) / "there"))
+    there = Path(session.create_tmp()) / "there"
+    shutil.rmtree(there, ignore_errors=True)
+    session.run("python", "-m", "tests.emulator.moto_scratch", str(there))
 
 
 def _test(session: nox.Session, line: Line) -> None:

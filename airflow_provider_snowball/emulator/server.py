@@ -120,7 +120,7 @@ class SnowballServer:
         Begin to serve, and return as soon as requests are taken.
 
         :raises OSError: if the port is taken, or the state cannot be kept.
-        :raises ValueError: if the file with the state is none.
+        :raises ValueError: if the file with the state is none, or another server has it.
         :raises ModuleNotFoundError: if the extra ``emulator`` is not installed whole.
         """
         # Flask and its friends are wanted by a server only.
@@ -137,11 +137,11 @@ class SnowballServer:
         BackendDict.reset()
         snowball_faults.clear()
         snowball_clock.configure(self.speed)
-        if self._state is not None:
-            self.resumed = self._state.load()
         # Bound here, as werkzeug ends the process if the port is taken.
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.create_server((self.host, self.port), family=family, backlog=128) as listening:
+            if self._state is not None:
+                self.resumed = self._state.load()
             app = with_control(
                 DomainDispatcherApplication(create_backend_app), create_backend_app("snowball"), self.host
             )
@@ -175,8 +175,13 @@ class SnowballServer:
         self._server.server_close()
         announcer.unwatch()
         self._server = None
-        if self._state is not None:
-            self._state.end()
+        try:
+            if self._state is not None:
+                self._state.end()
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
         BackendDict.reset()
         snowball_faults.clear()
         snowball_clock.configure(1.0)

@@ -121,6 +121,8 @@ def _check(value: Any, shape: Shape, where: str) -> None:
         if not isinstance(value, list):
             raise WireError(f"{_kind(value)} found where a list is expected, at {where}.")
         for item in value:
+            if item is None:
+                raise WireError(f"NULL_VALUE found in a list, at {where}.")
             _check(item, shape.member, where)
     else:
         wanted = _TYPES.get(shape.type_name)

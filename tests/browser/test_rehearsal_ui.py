@@ -165,6 +165,27 @@ def test_it_asks_nobody_else(room: Room) -> None:
     assert [each for each in loaded if not each.startswith((here, "data:"))] == []
 
 
+def test_other_names(room: Room) -> None:
+    room.client.update_job(JobId=room.job_id, Description="disks")
+    room.client.update_cluster(ClusterId=room.cluster_id, Description="South")
+    room.browser.reads("Cluster South in us-east-1")
+    room.browser.find(room.device("disks"))
+    assert "<b>tapes</b>" not in room.browser.text
+
+
+def test_faults_that_strike_no_more_are_not_shown(room: Room) -> None:
+    snowball_faults.add("throttle", after="1d")
+    snowball_faults.add("reset", count=1, operations=["ListClusters"])
+    snowball_faults.add("latency", seconds=0)
+    room.browser.reads("latency: ")
+    room.browser.reads("reset: 0 requests so far")
+    room.client.list_clusters()
+    room.browser.until(lambda: "reset: " not in room.browser.text or None, "it has struck")
+    assert "throttle: " not in room.browser.text
+    room.browser.press("1 day on")
+    room.browser.reads("throttle: ")
+
+
 def test_new_orders_and_the_end_of_all(room: Room) -> None:
     create_job(room.client, "EXPORT", Description="archive")
     room.browser.reads("5 jobs")

@@ -1,7 +1,8 @@
 """
 Every rule that the service model states is kept by a test, or stands in the table of differences.
 
-A sentence is named by where it is and how it begins. One that comes to be, with a later botocore, fails here.
+A rule is a sentence of its documentation with one of the words below. It is named by where it is and how it
+begins. One that comes to be, with a later botocore, fails here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ DIFFERENCES = HERE.parents[1] / "docs" / "rehearse_a_migration.md"
 #: What a sentence with a rule has.
 _RULE = re.compile(
     r"\b(must|only|can't|cannot|can not|required|valid|at least|at most|maximum|minimum|up to|not supported"
-    r"|aren't|isn't|won't|don't|never|always|default|limit|before|after|until|within|expire\w*|no longer)\b",
+    r"|while|inherited|treated as|aren't|isn't|won't|don't|never|always|default|limit|before|after|until"
+    r"|within|expire\w*|no longer)\b",
     re.IGNORECASE,
 )
 #: To people, about what no service does.
@@ -52,6 +54,20 @@ RULES: dict[str, tuple[str, ...]] = {
     "ClusterMetadata.JobType: Currently, the only job type": (f"{API}test_clusters_are_for_local_use_only",),
     "ClusterMetadata.SnowballType: For cluster jobs": ("Devices of a cluster",),
     "ClusterMetadata.TaxDocuments: The tax documents required": ("Where what is to be had",),
+    "ClusterMetadata.ShippingOption: This speed": ("Shipments",),
+    "CreateClusterRequest.InitialClusterSize: If not provided": (
+        f"{API}test_empty_cluster_waits_for_three_nodes",
+    ),
+    "CreateClusterRequest.ShippingOption: This speed": ("Shipments",),
+    "CreateJobRequest.ShippingOption: This speed": ("Shipments",),
+    "CreateJobRequest.ClusterId: The other job attributes": (f"{MORE}TestMembers::test_node",),
+    "CreateReturnShippingLabelRequest.ShippingOption: This speed": ("Shipments",),
+    "DataTransfer: Defines the real-time status": (f"{JOBS}TestTransfers::test_progress",),
+    "JobLogs: For export jobs": (
+        f"{JOBS}TestTransfers::test_export_is_reported_while_its_device_is_on_its_way",
+    ),
+    "UpdateCluster: While a cluster's": (f"{JOBS}TestUpdates::test_cluster",),
+    "UpdateJob: While a job's": (f"{JOBS}TestUpdates::test_job",),
     "CreateCluster: The cluster does not ship": (
         f"{API}test_empty_cluster_waits_for_three_nodes",
         "Clusters",
@@ -122,6 +138,7 @@ RULES: dict[str, tuple[str, ...]] = {
     ),
     "JobLogs: The job logs can be accessed": (f"{JOBS}TestLinks::test_good_for_an_hour_by_the_wall_clock",),
     "JobLogs: To access any": (f"{JOBS}TestLinks::test_good_for_an_hour_by_the_wall_clock",),
+    "JobMetadata.DataTransferProgress: A value that defines": (f"{JOBS}TestTransfers::test_progress",),
     "JobMetadata.ForwardingAddressId: The ID of the address": (f"{MORE}TestMembers::test_job",),
     "JobMetadata.TaxDocuments: The metadata": (f"{MORE}TestMembers::test_job",),
     "ListCompatibleImages: Ubuntu 16.04": (ADVICE,),

@@ -17,9 +17,7 @@ from tests.emulator.api.calls import client_of, create_address
 
 THREADS = 200
 TARGET = "AWSIESnowballJobManagementService"
-SCOPE = (
-    "AWS4-HMAC-SHA256 Credential=any/20261130/us-east-1/snowball/aws4_request, SignedHeaders=a, Signature=b"
-)
+SCOPE = "any/20261130/us-east-1/snowball/aws4_request"
 
 
 def test_many_threads() -> None:

@@ -83,6 +83,12 @@ class TestJson:
             ),
             ("ListJobs", b'{"MaxResults": 1.5}', "DECIMAL_VALUE cannot be converted to Integer"),
             ("ListJobs", b'{"MaxResults": true}', "TRUE_VALUE cannot be converted to Integer"),
+            (
+                "CreateJob",
+                b'{"Resources": {"S3Resources": [null]}}',
+                "NULL_VALUE found in a list, at Resources.S3Resources.",
+            ),
+            ("CreateCluster", b'{"LongTermPricingIds": [null]}', "NULL_VALUE found in a list"),
             ("DescribeJob", b'{"JobId": 7}', "NUMBER_VALUE cannot be converted to String, at JobId"),
             (
                 "CreateAddress",

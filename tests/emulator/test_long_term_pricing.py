@@ -30,3 +30,15 @@ def test_renews_itself(days: int, ends: int) -> None:
     entry = contract(auto_renew=True).list_entry(START + timedelta(days=days), None)
     assert entry["LongTermPricingEndDate"] == START + timedelta(days=ends)
     assert entry["LongTermPricingStatus"] == "Active"
+
+
+def test_a_term_that_is_under_way_ends_when_it_would() -> None:
+    one = contract(auto_renew=True)
+    assert one.ends(START + timedelta(days=45)) == START + timedelta(days=60)
+    one.renew(False, START + timedelta(days=45))
+    entry = one.list_entry(START + timedelta(days=45), None)
+    assert entry["LongTermPricingEndDate"] == START + timedelta(days=60)
+    assert entry["LongTermPricingStatus"] == "Active"
+    assert one.list_entry(START + timedelta(days=60), None)["LongTermPricingStatus"] == "Expired"
+    one.renew(True, START + timedelta(days=50))
+    assert one.ends(START + timedelta(days=61)) == START + timedelta(days=90)

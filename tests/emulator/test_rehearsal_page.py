@@ -103,7 +103,7 @@ def test_from_nothing_to_a_green_run(commands: dict[str, str], port: int) -> Non
 @pytest.mark.usefixtures("emulator")
 def test_fault_that_is_added(commands: dict[str, str], port: int) -> None:
     done = subprocess.run(
-        ["bash", "-euc", blocks("bash")[2].replace("5055", str(port))],
+        ["bash", "-euc", blocks("bash")[3].replace("5055", str(port))],
         env=commands,
         capture_output=True,
         text=True,
@@ -113,6 +113,24 @@ def test_fault_that_is_added(commands: dict[str, str], port: int) -> None:
     if "command not found" in done.stderr:
         pytest.skip("there is no curl")
     assert '"kind": "throttle"' in done.stdout
+
+
+def test_rehearsal_that_is_kept(commands: dict[str, str], port: int, tmp_path: Path) -> None:
+    for number in range(2):
+        process = subprocess.Popen(
+            ["bash", "-c", f"exec {blocks('bash')[2].replace('5055', str(port))}"],
+            env=commands,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == f"http://127.0.0.1:{port}"
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=120)[1]
+        assert ("Ordered in us-east-1" in said, "Going on with" in said) == (number == 0, number == 1)
+    assert (tmp_path / "rehearsal.json").exists()
 
 
 def test_python_in_process() -> None:

@@ -8,7 +8,14 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +26,13 @@ from moto import mock_aws
 
 from airflow_provider_snowball.emulator import (
     SnowballBackend,
-    snowball_backends,
     snowball_clock,
     snowball_faults,
 )
 from airflow_provider_snowball.emulator.rehearsal.kept import as_text, from_text
 from airflow_provider_snowball.emulator.rehearsal.models import announcer
 from airflow_provider_snowball.emulator.server import SnowballServer
-from airflow_provider_snowball.emulator.state_file import StateFile
-from tests.emulator.api.calls import client_of, create_cluster, create_job, ids_of
+from tests.emulator.api.calls import client_of, create_address, create_cluster, create_job, ids_of
 from tests.emulator.snowball_calls import backend, eventually
 
 DETAILS = {"ShippingOption": "EXPRESS"}
@@ -181,10 +186,91 @@ def test_nothing_is_lost(before: list[tuple[str, int]], after: list[tuple[str, i
     # What was announced is not announced again.
     assert one.take_transitions() == []
     assert as_text(one.snapshot()) == kept
-    # And it goes on as any.
+    # And it goes on: whatever happens, its jobs walk on as they would have.
     for step in after:
         history.happen(*step)
-    assert view(one)["listed"] == [job.job_id for job in one.listed_jobs()][:100]
+    goes_on = view(one)
+    assert set(goes_on["jobs"]) >= {job_id for job_id in seen["jobs"] if not _is_part(job_id, seen)}
+    text = as_text(one.snapshot())
+    one.restore(from_text(text))
+    assert view(one) == goes_on
+
+
+def _is_part(job_id: str, seen: dict[str, Any]) -> bool:
+    """Tell whether a job is one of an export's parts, which may be divided anew."""
+    *_, family, _ = seen["jobs"][job_id]
+    return len(family) > 1 and family[0] != job_id
+
+
+@pytest.mark.usefixtures("standing_still")
+def test_places_are_kept_across_regions() -> None:
+    regions = ("us-east-1", "us-west-2", "us-east-1", "us-west-2")
+    details = DETAILS | {"AddressId": None}
+    ids = []
+    for region in regions:
+        details["AddressId"] = backend(region).create_address({"Street1": "1 Main St"})
+        ids.append(backend(region).create_job(job_type="IMPORT", details=dict(details)))
+    kept = [from_text(as_text(backend(region).snapshot())) for region in ("us-west-2", "us-east-1")]
+    addresses = backend().describe_addresses()[0]
+    for each in kept:
+        backend(each["region"]).forget()
+    for each in kept:
+        backend(each["region"]).restore(each)
+    assert [each["JobId"] for each in backend().list_jobs()[0]] == ids
+    assert backend().describe_addresses()[0] == addresses
+    # What comes later comes after them.
+    ids.append(backend("us-west-2").create_job(job_type="IMPORT", details=dict(details)))
+    assert [each["JobId"] for each in backend().list_jobs()[0]] == ids
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+@pytest.mark.usefixtures("standing_still")
+def test_dates_of_a_request_stay(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        client = client_of()
+        job_id = create_job(
+            client,
+            "IMPORT",
+            PickupDetails={"IdentificationExpirationDate": datetime(2026, 1, 2, tzinfo=UTC)},
+        )
+        seen = client.describe_job(JobId=job_id)["JobMetadata"]["PickupDetails"]
+        assert seen == {"IdentificationExpirationDate": datetime(2026, 1, 2, tzinfo=UTC)}
+        one = backend()
+        one.restore(from_text(as_text(one.snapshot())))
+        assert client.describe_job(JobId=job_id)["JobMetadata"]["PickupDetails"] == seen
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.usefixtures("standing_still")
+def test_a_snapshot_is_taken_whatever_others_do() -> None:
+    one = backend()
+    ends = threading.Event()
+
+    def work() -> None:
+        while not ends.is_set():
+            address_id = one.create_address({"Street1": "1 Main St"})
+            pricing_id = one.create_long_term_pricing(pricing_type="OneYear", snowball_type="EDGE")
+            one.create_job(
+                job_type="IMPORT",
+                details=DETAILS | {"AddressId": address_id, "LongTermPricingId": pricing_id},
+            )
+            one.update_long_term_pricing(pricing_id, auto_renew=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(work) for _ in range(4)]
+        try:
+            for _ in range(30):
+                values = from_text(as_text(one.snapshot()))
+                known = {each["job_id"] for each in values["jobs"]}
+                assert known >= {job_id for each in values["pricing"] for job_id in each["job_ids"]}
+        finally:
+            ends.set()
+        for future in futures:
+            future.result()
 
 
 class Process:
@@ -269,9 +355,9 @@ def test_ended_politely_time_stands_still(run: Callable[..., Process], tmp_path:
     assert again["JobId"] == job["JobId"]
     second.end(signal.SIGKILL)
     state = json.loads((tmp_path / "rehearsal.json").read_text())
-    # At the speed that it had.
+    # At the speed that it had, and not as if it had run for years.
     assert state["clock"]["speed"] == 30 * 86400
-    assert state["clock"]["now"] >= stands_at
+    assert 0 <= state["clock"]["now"] - stands_at < 300 * 30 * 86400
 
 
 def test_state_is_its_owners(run: Callable[..., Process], tmp_path: Path) -> None:
@@ -361,9 +447,97 @@ class TestServer:
         path.write_text(json.dumps({**state, "running": True}))
         os.utime(path, (state["written"] + 10, state["written"] + 10))
         before = state["clock"]["now"]
-        assert StateFile(path).load()
-        try:
-            assert 10.25 * 3600 <= snowball_clock.now() - before < 100 * 3600
-        finally:
-            snowball_clock.configure(1.0)
-        assert snowball_backends
+        with SnowballServer(state=path) as server:
+            assert server.resumed
+            assert 10 * 3600 - 1 <= snowball_clock.now() - before < 600 * 3600
+
+    def test_each_answer_is_signed_with_the_time(self, tmp_path: Path) -> None:
+        """Whatever was seen before a kill has happened after it."""
+        path = tmp_path / "rehearsal.json"
+        with SnowballServer(state=path, speed="30d/s") as server:
+            client = client_of(server.endpoint_url)
+            create_job(client, "IMPORT")
+            for _ in range(20):
+                before = snowball_clock.now()
+                client.list_jobs()
+                state = json.loads(path.read_text())
+                lived = path.stat().st_mtime - state["written"]
+                # What a server that began here would take for now; floats of today have microseconds.
+                assert state["clock"]["now"] + (lived + 1e-5) * state["clock"]["speed"] >= before
+
+    def test_request_under_way_at_its_end_changes_nothing(self, tmp_path: Path) -> None:
+        path = tmp_path / "rehearsal.json"
+        held = threading.Event()
+        with SnowballServer(state=path) as server, ThreadPoolExecutor(1) as pool:
+            client = client_of(server.endpoint_url)
+            create_job(client, "IMPORT")
+            snowball_faults.add("latency", seconds=1, operations=["CreateAddress"])
+            sleep, snowball_faults.sleep = snowball_faults.sleep, lambda _: held.wait(60)
+            try:
+                late = pool.submit(create_address, client)
+                eventually(lambda: snowball_faults.list()[0].hits)
+                server.stop()
+                kept = path.read_text()
+                held.set()
+                with suppress(Exception):
+                    late.result(timeout=60)
+            finally:
+                snowball_faults.sleep = sleep
+        assert path.read_text() == kept
+        assert json.loads(kept)["running"] is False
+        assert len(json.loads(kept)["backends"][0]["jobs"]) == 1
+
+    def test_one_server_at_a_time(self, tmp_path: Path) -> None:
+        path = tmp_path / "rehearsal.json"
+        with SnowballServer(state=path):
+            done = subprocess.run(
+                [sys.executable, "-m", "airflow_provider_snowball.emulator", "--state", str(path)],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"{path} is in use by another local Snowball; end that one, or name another file\n"
+        )
+        with SnowballServer(state=path) as server:
+            assert server.resumed
+
+    def test_links_are_good_after_it(self, tmp_path: Path) -> None:
+        path = tmp_path / "rehearsal.json"
+        with SnowballServer(state=path) as server:
+            client = client_of(server.endpoint_url)
+            job_id = create_job(client, "IMPORT")
+            link = urllib.parse.urlsplit(client.get_software_updates(JobId=job_id)["UpdatesURI"])
+        with SnowballServer(state=path) as server:
+            again = link._replace(netloc=urllib.parse.urlsplit(server.endpoint_url).netloc).geturl()
+            with urllib.request.urlopen(again, timeout=60) as answer:
+                assert answer.status == 200
+
+    def test_what_cannot_be_kept_is_answered_all_the_same(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        with SnowballServer(state=folder / "rehearsal.json") as server:
+            client = client_of(server.endpoint_url)
+            create_job(client, "IMPORT")
+            folder.rename(tmp_path / "gone")
+            assert create_job(client, "IMPORT")
+            assert len(client.list_jobs()["JobListEntries"]) == 2
+            (tmp_path / "gone").rename(folder)
+        assert "Cannot keep the rehearsal in " in caplog.text
+        assert len(json.loads((folder / "rehearsal.json").read_text())["backends"][0]["jobs"]) == 2
+
+    def test_its_end_forgets_all_though_it_cannot_be_kept(self, tmp_path: Path) -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        server = SnowballServer(state=folder / "rehearsal.json", speed="1d/s")
+        server.start()
+        create_job(client_of(server.endpoint_url), "IMPORT")
+        folder.rename(tmp_path / "gone")
+        with pytest.raises(FileNotFoundError):
+            server.stop()
+        assert backend().jobs == {}
+        assert snowball_clock.speed == 1

@@ -31,7 +31,8 @@ def test_the_readme_has_the_table_of_the_results() -> None:
 
 def test_hosted_ci_has_each_line() -> None:
     workflow = (ROOT / ".github" / "workflows" / "lines.yml").read_text()
-    assert set(re.findall(r"- \{ line: ([^,]+),", workflow)) == read().keys()
+    # Besides, that of the emulator's API, which has no Airflow.
+    assert set(re.findall(r"- \{ line: ([^,]+),", workflow)) == read().keys() | {"api"}
 
 
 def test_the_oldest_line_comes_first() -> None:

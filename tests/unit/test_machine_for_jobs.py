@@ -83,6 +83,11 @@ class TestNotListed:
         step = Poller(1, 2).poll([job(1, "Complete")])
         assert step == Fail(FailKind.PERMANENT, f"Job {job_id(2)} does not exist: its words", GONE.__cause__)
 
+    def test_nobody_asks_for_others_then(self) -> None:
+        poller = Poller(1, 2)
+        assert isinstance(poller.poll([], {2: described(job(2, "New"))}), Fail)
+        assert poller.described == [DescribeJob(job_id(1))]
+
     def test_so_it_does_after_weeks(self) -> None:
         poller = Poller(1)
         assert isinstance(poller.poll([job(1, "New")]), Again)

@@ -7,13 +7,13 @@ so that it never matters who looks or when.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from .credentials import new_unlock_code
+from .places import Places
 from .plan import FOREVER, HOUR, USUAL_HOURS, Plan, Step
 from .shipping import ReturnLabel, device_id, shipments
 from .states import PATHS, JobState, JobType, is_at_or_past
@@ -22,6 +22,7 @@ from .transfer import Contents
 __all__ = [
     "FAILURE_LOG",
     "MANIFEST",
+    "PLACES",
     "REPORT",
     "RETURN_LABEL",
     "SOFTWARE_UPDATE",
@@ -47,7 +48,8 @@ SOFTWARE_UPDATE = "updates.tar"
 _LIFETIME = 60 * 60
 _LIFETIME_OF_UPDATES = 2 * 24 * 60 * 60
 
-_order = itertools.count()
+#: Of all jobs.
+PLACES = Places()
 
 
 def given(**members: Any) -> dict[str, Any]:
@@ -101,7 +103,7 @@ class Job:
     after: Job | None = None
     details: dict[str, Any] = field(default_factory=dict)
     return_label: ReturnLabel | None = None
-    order: int = field(default_factory=lambda: next(_order))
+    order: int = field(default_factory=PLACES.take)
     #: What unlocks its device.
     unlock_code: str = field(default_factory=new_unlock_code, repr=False)
     #: Replaced as a whole: a reader never sees a new plan with an old start.

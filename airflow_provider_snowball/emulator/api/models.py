@@ -107,7 +107,8 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
         if self.region_name.startswith(_US_REGIONS) and country.casefold() not in _US_NAMES:
             raise UnsupportedAddressException(country, self.region_name)
         address_id = f"ADID{random.uuid4()}"
-        self.addresses[address_id] = Address(address | {"AddressId": address_id})
+        with self._lock:
+            self.addresses[address_id] = Address(address | {"AddressId": address_id})
         return address_id
 
     def describe_address(self, address_id: str) -> dict[str, Any]:
@@ -460,9 +461,11 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
     ) -> str:
         """Close a contract, and return its id."""
         pricing_id = f"LTPID{random.uuid4()}"
-        self.pricing[pricing_id] = LongTermPricing(
-            pricing_id, pricing_type, snowball_type, self.clock.date(), auto_renew
-        )
+        start = self.clock.date()
+        with self._lock:
+            self.pricing[pricing_id] = LongTermPricing(
+                pricing_id, pricing_type, snowball_type, start, auto_renew
+            )
         return pricing_id
 
     def update_long_term_pricing(
@@ -470,10 +473,11 @@ class SnowballBackend(Store, BaseBackend):  # type: ignore[misc]  # moto is not 
     ) -> None:
         """Change whether a contract renews itself, or the job whose device replaces the one that there is."""
         pricing = self._pricing(pricing_id)
-        if replacement_job is not None:
-            pricing.replacement_job = self.job(replacement_job).job_id
-        if auto_renew is not None:
-            pricing.auto_renew = auto_renew
+        replacement = None if replacement_job is None else self.job(replacement_job).job_id
+        with self._lock:
+            pricing.replacement_job = replacement or pricing.replacement_job
+            if auto_renew is not None:
+                pricing.renew(auto_renew, self.clock.date())
 
     def list_long_term_pricing(
         self, *, max_results: int | None = None, next_token: str | None = None

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from .exceptions import InvalidNextTokenException, ValidationException
 
-__all__ = ["DEFAULT_PAGE_SIZE", "page", "shifted"]
+__all__ = ["DEFAULT_PAGE_SIZE", "page", "read_token", "write_token"]
 
 #: What a page holds if the request does not say; also the most that MaxResults can ask for.
 DEFAULT_PAGE_SIZE = 100
@@ -41,38 +41,34 @@ def page(
                 "Member must have value greater than or equal to 1"
             ]
         )
-    start, given_for = (0, listing) if next_token is None else _read(next_token)
+    start, given_for = (0, listing) if next_token is None else read_token(next_token)
     if given_for != listing:
         raise InvalidNextTokenException
-    # Just behind the last entry is where a shifted listing can lead.
+    # Just behind the last entry, nothing follows.
     if start > len(items):
         raise InvalidNextTokenException
     end = start + (max_results or DEFAULT_PAGE_SIZE)
-    return items[start:end], _write(end, listing) if end < len(items) else None
+    return items[start:end], write_token(end, listing) if end < len(items) else None
 
 
-def shifted(token: str, by: int) -> str:
-    """
-    Return a token that leads ``by`` entries further into the same listing; below zero, back.
-
-    :raises InvalidNextTokenException: if the token is none.
-    """
-    start, listing = _read(token)
-    return _write(max(start + by, 0), listing)
-
-
-def _write(start: int, listing: str) -> str:
+def write_token(start: int, listing: str) -> str:
+    """Return the token of the page of a listing that begins with this entry."""
     content = json.dumps([start, listing, _digest(start, listing)])
     return base64.urlsafe_b64encode(content.encode()).decode()
 
 
-def _read(token: str) -> tuple[int, str]:
+def read_token(token: str) -> tuple[int, str]:
+    """
+    Return where a page begins, and of which listing it is.
+
+    :raises InvalidNextTokenException: if no listing gave the token out.
+    """
     try:
         start, listing, _ = json.loads(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, TypeError):
         raise InvalidNextTokenException from None
     # Compared as a whole: base64 lets some damage pass.
-    if not isinstance(start, int) or token != _write(start, listing):
+    if not isinstance(start, int) or token != write_token(start, listing):
         raise InvalidNextTokenException
     return start, listing
 

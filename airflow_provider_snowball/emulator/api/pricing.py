@@ -24,16 +24,23 @@ class LongTermPricing:
     snowball_type: str
     start: datetime
     auto_renew: bool = False
+    #: When the term ended in which it was last said whether it renews itself.
+    term_ends: datetime | None = None
     replacement_job: str | None = None
     job_ids: list[str] = field(default_factory=list)
 
     def ends(self, today: datetime) -> datetime:
         """Return its end: one that renews itself always has one ahead."""
         term = timedelta(days=_DAYS[self.pricing_type])
-        end = self.start + term
+        end = self.term_ends or self.start + term
         while self.auto_renew and end <= today:
             end += term
         return end
+
+    def renew(self, auto_renew: bool, today: datetime) -> None:
+        """Say whether it renews itself from now on; the term that it is in is what it is."""
+        self.term_ends = self.ends(today)
+        self.auto_renew = auto_renew
 
     def list_entry(self, today: datetime, active: str | None) -> dict[str, Any]:
         """

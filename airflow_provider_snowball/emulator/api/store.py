@@ -15,15 +15,18 @@ from .clock import Clock, WallClock
 from .clusters import Cluster
 from .exceptions import InvalidResourceException
 from .jobs import Job, MainJob
+from .places import Places
 from .plan import FOREVER, Plan, Step, usual_steps
 from .pricing import LongTermPricing
 from .states import JobState, JobType
 from .transfer import Contents, Load
 
-__all__ = ["USUAL_PARTS", "Address", "Store", "in_listing_order"]
+__all__ = ["ADDRESS_PLACES", "USUAL_PARTS", "Address", "Store", "in_listing_order"]
 
 #: Devices over which an export is spread.
 USUAL_PARTS = 2
+#: Of all addresses.
+ADDRESS_PLACES = Places()
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Address:
     """An address, and its place among those of all regions."""
 
     members: dict[str, Any]
-    order: int = field(default_factory=itertools.count().__next__)
+    order: int = field(default_factory=ADDRESS_PLACES.take)
 
 
 class Store:

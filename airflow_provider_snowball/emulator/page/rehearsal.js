@@ -113,7 +113,12 @@ function showClock(clock) {
 }
 
 function showFaults(faults, clock) {
-  const active = faults.filter((each) => each.ends === null || each.ends > clock.now);
+  const active = faults.filter(
+    (each) =>
+      each.begins <= clock.now &&
+      (each.ends === null || each.ends > clock.now) &&
+      (each.count === null || each.hits < each.count)
+  );
   const known = JSON.stringify(active.map((each) => [each.id, each.hits]));
   const list = by("faults");
   if (list.dataset.known === known) return;
@@ -152,19 +157,25 @@ class Row {
       button.addEventListener("click", () => change(`jobs/${job.job_id}`, "POST", made(this.job)));
       return button;
     });
+    this.name = element("span", { class: "name", title: job.job_id });
+    this.summary = element("summary");
     this.made = element(
       "li",
       {},
-      element("span", { class: "name", title: job.job_id }, job.name),
+      this.name,
       this.where,
       element("span", {}, this.state, " ", this.since),
-      element("details", {}, element("summary", {}, `Change ${job.name}`), element("div", { class: "row" }, ...buttons))
+      element("details", {}, this.summary, element("div", { class: "row" }, ...buttons))
     );
   }
 
   // Only what has changed, lest a button that somebody is at is another.
   show(job, now) {
-    if (this.job?.state !== job.state) {
+    if (this.job?.name !== job.name) {
+      this.name.textContent = job.name;
+      this.summary.textContent = `Change ${job.name}`;
+    }
+    if (this.job?.state !== job.state || this.job?.name !== job.name) {
       this.where.replaceChildren(journey(job));
       this.state.textContent = job.state;
       this.made.classList.toggle("is-lost", job.state === "Cancelled");
@@ -178,20 +189,24 @@ function showGroup(key, title, jobs, now) {
   if (!sections.has(key)) {
     const about = element("p", { class: "faint" });
     const list = element("ul", { class: "devices" });
-    const made = element("section", { "aria-label": title }, element("h2", {}, title), about, list);
-    sections.set(key, { made, about, list });
+    const heading = element("h2");
+    const made = element("section", {}, heading, about, list);
+    sections.set(key, { made, heading, about, list });
     by("groups").append(made);
   }
-  const { about, list } = sections.get(key);
+  const { made, heading, about, list } = sections.get(key);
+  if (heading.textContent !== title) {
+    heading.textContent = title;
+    made.setAttribute("aria-label", title);
+  }
   const arrived = jobs.filter((each) => each.state === "WithCustomer").length;
   about.textContent = `${jobs.length} job${jobs.length === 1 ? "" : "s"}, ${arrived} with you`;
   for (const job of jobs) {
-    if (!rows.has(job.job_id)) {
-      const row = new Row(job);
-      rows.set(job.job_id, row);
-      list.append(row.made);
-    }
-    rows.get(job.job_id).show(job, now);
+    if (!rows.has(job.job_id)) rows.set(job.job_id, new Row(job));
+    const row = rows.get(job.job_id);
+    // A node may be known before its cluster is.
+    if (row.made.parentNode !== list) list.append(row.made);
+    row.show(job, now);
   }
 }
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["Clock", "parse_duration", "parse_speed"]
+__all__ = ["Clock", "go_on_from", "parse_duration", "parse_speed"]
 
 #: Seconds that no duration is longer than, so that time goes on after a jump: a thousand years.
 _LONGEST = 1000 * 366 * 86400.0
@@ -123,12 +123,6 @@ class Clock:
             self._rebase()
             self._speed, self._paused = parsed, paused
 
-    def restore(self, now: float, speed: float, *, paused: bool) -> None:
-        """Go on from where a clock stood, at its speed."""
-        with self._lock:
-            self._base, self._since = now, self._timer()
-            self._speed, self._paused = parse_speed(speed), paused
-
     def configure(self, speed: float | str) -> None:
         """Make ``speed`` the one that :meth:`reset` returns to, and reset."""
         self._usual_speed = parse_speed(speed)
@@ -163,3 +157,10 @@ class Clock:
             self._base += seconds
         for call in self.after_jump:
             call()
+
+
+def go_on_from(clock: Clock, now: float, speed: float, *, paused: bool) -> None:
+    """Let a clock go on from where another one stood, at its speed."""
+    with clock._lock:
+        clock._base, clock._since = now, clock._timer()
+        clock._speed, clock._paused = parse_speed(speed), paused

@@ -42,7 +42,7 @@ from moto.core.utils import get_service_model
 from ..api.plan import FOREVER
 from .clock import Clock, parse_duration
 
-__all__ = ["KINDS", "LOSSES", "Fault", "Faults"]
+__all__ = ["KINDS", "LOSSES", "Fault", "Faults", "go_on_with"]
 
 _REQUIRED = object()
 #: The kinds, and the options of each with their defaults.
@@ -198,12 +198,6 @@ class Faults:
             self._faults[fault.id] = fault
         return fault
 
-    def restore(self, described: Iterable[Mapping[str, Any]]) -> None:
-        """Have those, as :meth:`Fault.described` has them, in place of the ones that there are."""
-        with self._lock:
-            self._faults = {each["id"]: _restored(each) for each in described}
-            self._ids = itertools.count(max(self._faults, default=0) + 1)
-
     def list(self) -> list[Fault]:
         """Return those that were added and not removed, those that have had their time included."""
         with self._lock:
@@ -243,6 +237,13 @@ class Faults:
                 )
             if strikes:
                 yield fault
+
+
+def go_on_with(faults: Faults, described: Iterable[Mapping[str, Any]]) -> None:
+    """Let there be these faults, as :meth:`Fault.described` has them, in place of those that there are."""
+    with faults._lock:
+        faults._faults = {each["id"]: _restored(each) for each in described}
+        faults._ids = itertools.count(max(faults._faults, default=0) + 1)
 
 
 def _restored(described: Mapping[str, Any]) -> Fault:

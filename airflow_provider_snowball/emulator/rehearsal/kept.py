@@ -6,18 +6,19 @@ Jobs are what their fields are; the others are found by their ids. A date is ``{
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from ..api.clusters import Cluster
-from ..api.jobs import Job, MainJob, Walk
+from ..api.jobs import PLACES, Job, MainJob, Walk
 from ..api.plan import Plan
 from ..api.pricing import LongTermPricing
 from ..api.shipping import ReturnLabel
 from ..api.states import JobType
-from ..api.store import Address
+from ..api.store import ADDRESS_PLACES, Address
 from .device_contents import DeviceContents, DeviceObject, contents_of
 from .steering import SteeredStore
 
@@ -25,7 +26,16 @@ __all__ = ["KeptStore", "as_text", "from_text"]
 
 _DATE = "$date"
 #: Fields that are plain as they are.
-_OF_JOB = ("job_id", "snowball_type", "created", "created_at", "listed_at", "description", "cluster_id")
+_OF_JOB = (
+    "order",
+    "job_id",
+    "snowball_type",
+    "created",
+    "created_at",
+    "listed_at",
+    "description",
+    "cluster_id",
+)
 _OF_CLUSTER = (
     "cluster_id",
     "snowball_type",
@@ -44,6 +54,7 @@ _OF_PRICING = (
     "snowball_type",
     "start",
     "auto_renew",
+    "term_ends",
     "replacement_job",
     "job_ids",
 )
@@ -51,7 +62,12 @@ _OF_PRICING = (
 
 def as_text(value: Any) -> str:
     """Return plain values and dates as JSON."""
-    return json.dumps(value, default=lambda date: {_DATE: date.timestamp()})
+    return json.dumps(value, default=_as_date)
+
+
+def _as_date(date: datetime) -> dict[str, float]:
+    # moto reads those of a request as UTC, and does not say so.
+    return {_DATE: (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()}
 
 
 def from_text(text: str) -> Any:
@@ -67,34 +83,39 @@ class KeptStore(SteeredStore):
     """A store that can be kept."""
 
     def snapshot(self) -> dict[str, Any]:
-        """Return all that it has."""
+        """Return all that it has, apart from what becomes of it later."""
         with self._lock:
-            return {
-                "account": self.account_id,
-                "region": self.region_name,
-                "device_limit": self.device_limit,
-                "addresses": [each.members for each in self.addresses.values()],
-                "pricing": [_fields(each, _OF_PRICING) for each in self.pricing.values()],
-                "clusters": [
-                    _fields(each, _OF_CLUSTER) | {"job_ids": [job.job_id for job in each.jobs]}
-                    for each in self.clusters.values()
-                ],
-                "jobs": [
-                    _job_as_values(job) | {"taken": self._transitions.taken_of(job)}
-                    for job in self.jobs.values()
-                ],
-            }
+            return copy.deepcopy(self._values())
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "account": self.account_id,
+            "region": self.region_name,
+            "device_limit": self.device_limit,
+            "addresses": [(each.members, each.order) for each in self.addresses.values()],
+            "pricing": [_fields(each, _OF_PRICING) for each in self.pricing.values()],
+            "clusters": [
+                _fields(each, _OF_CLUSTER) | {"job_ids": [job.job_id for job in each.jobs]}
+                for each in self.clusters.values()
+            ],
+            "jobs": [
+                _job_as_values(job) | {"taken": self._transitions.taken_of(job)} for job in self.jobs.values()
+            ],
+        }
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """Have what a snapshot had, and nothing else."""
         with self._lock:
             self.forget()
             self.device_limit = values["device_limit"]
-            self.addresses = {each["AddressId"]: Address(each) for each in values["addresses"]}
+            self.addresses = {each["AddressId"]: Address(each, order) for each, order in values["addresses"]}
+            for address in self.addresses.values():
+                ADDRESS_PLACES.pass_by(address.order)
             self.pricing = {each["pricing_id"]: LongTermPricing(**each) for each in values["pricing"]}
             for each in values["jobs"]:
                 job = self.jobs[each["job_id"]] = _job_of(each, self.jobs)
                 self.note_topic(job.details)
+                PLACES.pass_by(job.order)
             for each in values["clusters"]:
                 job_ids = each["job_ids"]
                 found = Cluster(**_fields_of(each, _OF_CLUSTER), jobs=[self.jobs[job] for job in job_ids])

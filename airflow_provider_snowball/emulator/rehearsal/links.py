@@ -16,13 +16,22 @@ from urllib.parse import urlencode
 
 from ..api.jobs import lifetime_of
 
-__all__ = ["PATH", "check", "url_of"]
+__all__ = ["PATH", "check", "signing_key", "url_of"]
 
 PATH = "/_snowball/files/"
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DATE = "%Y%m%dT%H%M%SZ"
-_key = secrets.token_bytes(32)
+
+
+class _Key:
+    """What links are signed with: another one in each process, unless one is kept."""
+
+    def __init__(self) -> None:
+        self.value = secrets.token_bytes(32)
+
+
+signing_key = _Key()
 
 
 def url_of(base_url: str, account_id: str, region_name: str, job_id: str, name: str, now: datetime) -> str:
@@ -58,4 +67,4 @@ def check(path: str, query: Mapping[str, str], now: datetime) -> str | None:
 
 
 def _sign(path: str, date: str, expires: str) -> str:
-    return hmac.new(_key, f"{path}\n{date}\n{expires}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(signing_key.value, f"{path}\n{date}\n{expires}".encode(), hashlib.sha256).hexdigest()

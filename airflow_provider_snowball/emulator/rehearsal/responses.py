@@ -19,7 +19,7 @@ from moto.core.responses import ActionResult
 
 from ..api import responses as api
 from ..api.exceptions import InvalidNextTokenException
-from ..api.pagination import shifted
+from ..api.pagination import read_token, write_token
 from ..api.responses import operation_of
 from .clock import parse_duration
 from .documents import Answer, fetch
@@ -100,7 +100,8 @@ class SnowballResponse(api.SnowballResponse):
                 snowball_faults.sleep(options["seconds"])
             case "shifted_listing":
                 with suppress(InvalidNextTokenException):
-                    self.params["NextToken"] = shifted(self.params["NextToken"], options["by"])
+                    start, listing = read_token(self.params["NextToken"])
+                    self.params["NextToken"] = write_token(max(start + options["by"], 0), listing)
             case "unknown_state":
                 self._pretended_state = options["state"]
             case "late_listing":

@@ -24,11 +24,6 @@ async function call(operation, input = {}) {
   return members;
 }
 
-const ABSENT = "123e4567-e89b-12d3-a456-426655440000";
-const JOB = { JobId: `JID${ABSENT}` };
-const CLUSTER = { ClusterId: `CID${ABSENT}` };
-const BAD = { NextToken: "bad" };
-
 async function answers() {
   const { AddressId } = await call("CreateAddress", { Address: { Street1: "1 Main St", Country: "US" } });
   await call("DescribeAddress", { AddressId });
@@ -64,34 +59,8 @@ async function answers() {
   return ClusterId;
 }
 
-const ERRORS = {
-  CancelCluster: CLUSTER,
-  CancelJob: JOB,
-  CreateAddress: { Address: { City: "Seattle" } },
-  CreateCluster: { JobType: "IMPORT", SnowballType: "EDGE", ShippingOption: "EXPRESS", AddressId: `ADID${ABSENT}` },
-  CreateJob: { JobType: "IMPORT" },
-  CreateLongTermPricing: { LongTermPricingType: "OneDay", SnowballType: "EDGE" },
-  CreateReturnShippingLabel: JOB,
-  DescribeAddress: { AddressId: `ADID${ABSENT}` },
-  DescribeAddresses: BAD,
-  DescribeCluster: CLUSTER,
-  DescribeJob: JOB,
-  DescribeReturnShippingLabel: JOB,
-  GetJobManifest: JOB,
-  GetJobUnlockCode: JOB,
-  GetSoftwareUpdates: JOB,
-  ListClusterJobs: CLUSTER,
-  ListClusters: BAD,
-  ListCompatibleImages: BAD,
-  ListJobs: BAD,
-  ListLongTermPricing: BAD,
-  ListPickupLocations: BAD,
-  ListServiceVersions: { ServiceName: "KUBERNETES", ...BAD },
-  UpdateCluster: CLUSTER,
-  UpdateJob: JOB,
-  UpdateJobShipmentState: { ...JOB, ShipmentState: "RECEIVED" },
-  UpdateLongTermPricing: { LongTermPricingId: `LTPID${ABSENT}` }
-};
+// Operations, each with a request that fails.
+const ERRORS = JSON.parse(process.env.REQUESTS_THAT_FAIL);
 
 async function errors() {
   for (const [operation, input] of Object.entries(ERRORS)) {
@@ -99,8 +68,9 @@ async function errors() {
       await client.send(new sdk[`${operation}Command`](input));
       say(operation, "error", { name: null });
     } catch (error) {
-      const isModelled = error instanceof (sdk[error.name] ?? sdk.SnowballServiceException);
-      say(operation, "error", { name: error.name, isModelled, fault: error.$fault, message: error.message });
+      // An error that the SDK knows has a class of its own.
+      const isModelled = sdk[error.name] !== undefined && error instanceof sdk[error.name];
+      say(operation, "error", { name: error.name, isModelled, status: error.$metadata?.httpStatusCode, message: error.message });
     }
   }
 }
