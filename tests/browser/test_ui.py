@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from airflow import __version__ as airflow_version
 from airflow_provider_snowball.hooks.connection_form import EXTRA_FIELDS
 from tests.browser.conftest import Place
 from tests.fakes.emulated import KEY, REGION, steer
+from tests.pages import blocks_of, not_printed
 from tests.system.airflow_processes import AirflowProcesses
 from tests.system.demo import DAG_ID, DEVICES, WAIT, order_cluster
 
@@ -27,6 +29,7 @@ pytestmark = [
 ]
 
 DIALOG = "//*[@role='dialog']"
+ROOT = Path(__file__).parents[2]
 CONSOLE = "AWS Snow Family console"
 ROLE = "arn:aws:iam::123456789012:role/nobody-may"
 
@@ -97,6 +100,11 @@ class TestConnections:
         browser.fill("element_region_name", REGION)
         browser.fill("element_endpoint_url", place.snowball.endpoint_url)
         browser.picture("connection-extra", DIALOG)
+
+    def test_the_page_has_what_a_good_one_says(self) -> None:
+        """That it says so is looked at below."""
+        (block,) = blocks_of("text", ROOT / "docs" / "in_the_ui.md")
+        assert not_printed(block, CASES["good"].says) == []
 
     @pytest.mark.parametrize("name", CASES)
     def test_one_is_saved_and_tested(self, name: str, place: Place) -> None:
