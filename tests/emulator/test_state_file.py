@@ -14,7 +14,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -223,12 +223,19 @@ def test_places_are_kept_across_regions() -> None:
     assert [each["JobId"] for each in backend().list_jobs()[0]] == ids
 
 
+@contextmanager
+def time_zone(name: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", name)
+        time.tzset()
+        yield
+    time.tzset()
+
+
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
 @pytest.mark.usefixtures("standing_still")
-def test_dates_of_a_request_stay(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
-    try:
+def test_dates_of_a_request_stay(zone: str) -> None:
+    with time_zone(zone):
         client = client_of()
         job_id = create_job(
             client,
@@ -240,9 +247,6 @@ def test_dates_of_a_request_stay(zone: str, monkeypatch: pytest.MonkeyPatch) -> 
         one = backend()
         one.restore(from_text(as_text(one.snapshot())))
         assert client.describe_job(JobId=job_id)["JobMetadata"]["PickupDetails"] == seen
-    finally:
-        monkeypatch.undo()
-        time.tzset()
 
 
 @pytest.mark.usefixtures("standing_still")
