@@ -17,7 +17,7 @@ _ADDRESS = {
     "PostalCode": "98101",
     "PhoneNumber": "555-0100",
 }
-#: What an example import imports into.
+#: What an example import imports into; those after the first have one each, as all bring the same keys.
 _BUCKET = "example-bucket"
 #: Nodes of an example cluster.
 _NODES = 5
@@ -28,13 +28,17 @@ def order(backend: SnowballBackend, *, clusters: int = 0, imports: int = 0, expo
     if not clusters + imports + exports:
         return []
     address_id = backend.create_address(_ADDRESS)
-    details: dict[str, Any] = {
-        "AddressId": address_id,
-        "ShippingOption": "SECOND_DAY",
-        "Resources": {"S3Resources": [{"BucketArn": f"arn:{backend.partition}:s3:::{_BUCKET}"}]},
-    }
-    if imports:
-        _create_bucket(backend)
+
+    def details(number: int = 1) -> dict[str, Any]:
+        bucket = _bucket_of(number)
+        return {
+            "AddressId": address_id,
+            "ShippingOption": "SECOND_DAY",
+            "Resources": {"S3Resources": [{"BucketArn": f"arn:{backend.partition}:s3:::{bucket}"}]},
+        }
+
+    for number in range(1, imports + 1):
+        _create_bucket(backend, _bucket_of(number))
     lines = []
     for number in range(1, clusters + 1):
         name = f"example-cluster-{number}"
@@ -43,21 +47,25 @@ def order(backend: SnowballBackend, *, clusters: int = 0, imports: int = 0, expo
             snowball_type="EDGE",
             description=name,
             initial_cluster_size=_NODES,
-            details=dict(details),
+            details=details(),
         )
         lines.append(f"{cluster_id} {name}: {', '.join(job['JobId'] for job in jobs)}")
     for job_type, count in ((JobType.IMPORT, imports), (JobType.EXPORT, exports)):
         for number in range(1, count + 1):
             name = f"example-{job_type.lower()}-{number}"
-            job_id = backend.create_job(job_type=job_type, description=name, details=dict(details))
+            job_id = backend.create_job(job_type=job_type, description=name, details=details(number))
             lines.append(f"{job_id} {name}")
     return lines
 
 
-def _create_bucket(backend: SnowballBackend) -> None:
+def _bucket_of(number: int) -> str:
+    return _BUCKET if number == 1 else f"{_BUCKET}-{number}"
+
+
+def _create_bucket(backend: SnowballBackend, name: str) -> None:
     # S3 is wanted by those who import only.
     from moto.s3.models import s3_backends
 
     s3 = s3_backends[backend.account_id][backend.partition]
-    if _BUCKET not in s3.buckets:
-        s3.create_bucket(_BUCKET, backend.region_name)
+    if name not in s3.buckets:
+        s3.create_bucket(name, backend.region_name)

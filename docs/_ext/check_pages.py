@@ -44,6 +44,8 @@ if __name__ == "__main__":
     pages = list(folder.rglob("*.html"))
     if not pages:
         sys.exit(f"There are no pages in {folder}")
+    if unread := [page.name for page in pages if ".. list-table::" in page.read_text()]:
+        sys.exit(f"Pages show a directive in place of what it makes: {', '.join(unread)}")
     if elsewhere := loaded_from_elsewhere(folder):
         sys.exit("Pages load from elsewhere:\n" + "\n".join(elsewhere))
     print(f"{len(pages)} pages, which load nothing from elsewhere")

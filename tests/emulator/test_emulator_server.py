@@ -533,7 +533,10 @@ def test_examples_are_ordered_if_asked_for() -> None:
         jobs = client.list_jobs()["JobListEntries"][:18]
         assert Counter(job["JobType"] for job in jobs) == {"LOCAL_USE": 15, "IMPORT": 2, "EXPORT": 1}
         s3 = client_of(endpoint_url, service="s3", region="eu-west-1")
-        assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["example-bucket"]
+        assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [
+            "example-bucket",
+            "example-bucket-2",
+        ]
         with urllib.request.urlopen(f"{endpoint_url}/_snowball/clusters", timeout=120) as response:
             listed = json.load(response)["clusters"]
         process.terminate()

@@ -13,6 +13,7 @@ is late and one that is cancelled; and further devices arrive, each of which beg
 from __future__ import annotations
 
 import argparse
+import logging
 import re
 import shutil
 import signal
@@ -28,7 +29,9 @@ from urllib.parse import quote
 from airflow import __version__ as airflow_version
 from packaging.version import Version
 
+from airflow_provider_snowball import emulator
 from airflow_provider_snowball.emulator import snowball_clock
+from airflow_provider_snowball.emulator.control import PREFIX
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.lifecycle import JobState
 from tests.fakes import emulated
@@ -211,6 +214,7 @@ def serve(home: Path, seconds_a_day: float) -> None:
         new_devices = NewDevices(snowball.endpoint_url)
         say(f"Airflow   {airflow.url} user {USER} password {airflow.password}")
         say(f"Snowball  {snowball.endpoint_url} takes any key; a day takes {seconds_a_day:g} s")
+        say(f"Devices   {snowball.endpoint_url}{PREFIX} shows them, moves time and orders bad days")
         say(f"Cluster   {cluster_id}, whose {DEVICES} devices are on their way, and {last} is held up")
         say(f"Waiting   {airflow.url}/dags/{DAG_ID}/runs/{quote(run_id)}/tasks/{WAIT}")
         say(f"Told      {airflow.url}/dags/{_TELL}/runs/{quote(telling)}/tasks/{WAIT} has its XCom")
@@ -246,6 +250,8 @@ def main() -> int:
         cluster_id, jobs = order_cluster(options.order_at)
         say(f"{cluster_id}, with the jobs {', '.join(jobs)}")
         return 0
+    # Each step of each device would take what is said here out of sight; the page has it.
+    logging.getLogger(emulator.__name__).setLevel(logging.WARNING)
     # SIGINT as well: a shell that starts this in the background has it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
