@@ -126,14 +126,16 @@ class _CreateOperator(AwsParameters):
         store = task_state_store(context)
         if memory is None and store is not None:
             memory = self._recall(store, attempts, what)
-        is_fresh = memory is None and int(ti.try_number) == 1
+        # `airflow tasks test` of 3.3 counts from 0.
+        try_number = max(int(ti.try_number), 1)
+        is_fresh = memory is None and try_number == 1
         if is_fresh or (memory is not None and (memory.known is Known.NOT_SENT or memory.marker != marker)):
             self._check_may_order(context, fingerprint, is_fresh=is_fresh)
         where = f"account {account or 'unknown'}, region {region}"
         if account is None and memory is not None and memory.where.endswith(f"region {region}"):
             # STS cannot be asked just now.
             where = memory.where
-        run = Run(int(ti.try_number), store is not None, began, where, marker, self._times)
+        run = Run(try_number, store is not None, began, where, marker, self._times)
         driver = _Driver(hook, self.operation, request, marker, store)
         machine, action = Ordering(run, memory, attempts).begin()
         local: list[str] = []

@@ -450,6 +450,16 @@ class TestWhatMayBeOrdered:
             runner.once(runner.task(), Ti(run_id=run_id))
         assert runner.taken() == 0
 
+    @pytest.mark.parametrize(("allowed", "code"), [("True", "SNB611"), ("False", "SNB610")])
+    def test_not_by_tests_that_count_from_0(
+        self, runner: Runner, allowed: str, code: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As `airflow tasks test` of 3.3 does."""
+        monkeypatch.setenv("AIRFLOW__SNOWBALL__ALLOW_ORDERS", allowed)
+        with pytest.raises(SnowballPermanentError, match=rf"\[{code}\]$"):
+            runner.once(runner.task(), Ti(0, run_id="__airflow_temporary_run_1__"))
+        assert runner.taken() == 0
+
     def test_by_a_run_that_is_due(self, runner: Runner) -> None:
         runner.run = {"dag_run": DagRun("scheduled", datetime.fromtimestamp(runner.now(), UTC))}
         task = runner.task()
