@@ -1,8 +1,9 @@
 """
 The states of a Snowball job and the one verdict on what "reached" means.
 
-Pure: standard library only. Every mode of every sensor, and the emulator, asks this module;
-nothing else compares job states.
+Pure: standard library only. Every mode of every sensor asks this module; nothing else that waits or judges
+compares job states. The emulator's API, which could move to moto, has states of its own; a test holds them
+against these.
 
 The order of states is that of the page "Statuses of Snowball Edge jobs" of the AWS Snowball Edge
 developer guide. The names are those of the API:

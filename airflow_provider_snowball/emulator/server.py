@@ -141,7 +141,11 @@ class SnowballServer:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.create_server((self.host, self.port), family=family, backlog=128) as listening:
             if self._state is not None:
-                self.resumed = self._state.load()
+                try:
+                    self.resumed = self._state.load()
+                except BaseException:
+                    self._forget()
+                    raise
             app = with_control(
                 DomainDispatcherApplication(create_backend_app), create_backend_app("snowball"), self.host
             )

@@ -117,7 +117,7 @@ def test_without_airflow_and_in_a_ci_service(
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     # What the step before has installed is there.
-    begin = steps[0]["run"].replace("pip install --no-deps . &&", "")
+    begin = steps[0]["run"].replace("pip install --no-deps airflow-provider-snowball &&", "")
     program = f"{begin}\necho begun; sleep 600"
     ends.append(
         subprocess.Popen(

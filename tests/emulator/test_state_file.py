@@ -319,6 +319,17 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Process]]:
             each.process.communicate()
 
 
+def ended_at_once(state: Path) -> subprocess.CompletedProcess[str]:
+    """Return what the command said that did not begin to serve."""
+    return subprocess.run(
+        [sys.executable, "-m", "airflow_provider_snowball.emulator", "--state", str(state)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
 def order_of(job: dict[str, Any]) -> int:
     order = ["New", "Listing", "Pending", "PreparingAppliance", "PreparingShipment", "InTransitToCustomer"]
     return order.index(job["JobState"]) if job["JobState"] in order else len(order)
@@ -373,13 +384,7 @@ def test_state_is_its_owners(run: Callable[..., Process], tmp_path: Path) -> Non
 def test_what_is_no_state(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rehearsal.json"
     path.write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow_provider_snowball.emulator", "--state", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = ended_at_once(path)
     assert done.returncode == 1
     assert "is no state of a local Snowball" in done.stderr
     assert "move it away to begin anew" in done.stderr
@@ -389,13 +394,7 @@ def test_what_is_no_state(tmp_path: Path, text: str) -> None:
 
 def test_folder_that_there_is_not(tmp_path: Path) -> None:
     path = tmp_path / "gone" / "rehearsal.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow_provider_snowball.emulator", "--state", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = ended_at_once(path)
     assert (done.returncode, done.stderr.startswith("Cannot keep ")) == (1, True), done.stderr
 
 
@@ -494,13 +493,7 @@ class TestServer:
     def test_one_server_at_a_time(self, tmp_path: Path) -> None:
         path = tmp_path / "rehearsal.json"
         with SnowballServer(state=path):
-            done = subprocess.run(
-                [sys.executable, "-m", "airflow_provider_snowball.emulator", "--state", str(path)],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
+            done = ended_at_once(path)
         assert done.returncode == 1
         assert done.stderr == (
             f"{path} is in use by another local Snowball; end that one, or name another file\n"
@@ -533,6 +526,17 @@ class TestServer:
             (tmp_path / "gone").rename(folder)
         assert "Cannot keep the rehearsal in " in caplog.text
         assert len(json.loads((folder / "rehearsal.json").read_text())["backends"][0]["jobs"]) == 2
+
+    def test_half_of_a_state_is_none(self, tmp_path: Path) -> None:
+        path = tmp_path / "rehearsal.json"
+        with SnowballServer(state=path) as server:
+            create_job(client_of(server.endpoint_url), "IMPORT")
+        path.write_text(json.dumps({**json.loads(path.read_text()), "faults": [{"id": 1}]}))
+        with pytest.raises(ValueError, match="is no state of a local Snowball"):
+            SnowballServer(state=path, speed="1d/s").start()
+        # Nothing of it is left in the process.
+        assert backend().jobs == {}
+        assert snowball_clock.speed == 1
 
     def test_its_end_forgets_all_though_it_cannot_be_kept(self, tmp_path: Path) -> None:
         folder = tmp_path / "folder"
