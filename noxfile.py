@@ -142,11 +142,12 @@ def _test(session: nox.Session, line: Line) -> None:
     alone = {"PYTHONPATH": None}
     session.run("python", "-c", _WHERE, env=alone)
     warnings = ("-W", "ignore::DeprecationWarning") if line.warns else ()
-    runs: list[tuple[str, ...]] = [
-        ("-m", "not system and not browser", "-n", os.environ.get("WORKERS", "2"), "--dist", "worksteal")
-    ]
+    workers = ("-n", os.environ.get("WORKERS", "2"))
+    runs: list[tuple[str, ...]] = [("-m", "not system and not browser", *workers, "--dist", "worksteal")]
     if os.environ.get("SNOWBALL_SYSTEM") != "0":
-        runs.append(("-m", "system and not browser"))
+        # As in the Makefile: what only waits is run two at a time.
+        runs.append(("-m", "(system or browser) and not alone", *workers, "--dist", "loadfile"))
+        runs.append(("-m", "alone"))
     if session.posargs:
         _test_some(session, [(*warnings, *selected) for selected in runs], reports)
         return
