@@ -11,12 +11,15 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from airflow_provider_snowball.lifecycle import ArgumentError, JobState, parse_state
 
 __all__ = [
     "MAX_PAGE_SIZE",
+    "NOT_GIVEN",
+    "NotGiven",
     "check_cluster_id",
     "check_duration",
     "check_flag",
@@ -35,6 +38,18 @@ __all__ = [
 _LONGEST = timedelta(days=36525).total_seconds()
 #: The largest ``MaxResults`` that Snowball's listings take.
 MAX_PAGE_SIZE = 100
+
+
+class NotGiven(Enum):
+    """What a parameter has that was left out, where None would be something else."""
+
+    NOT_GIVEN = "not given"
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+
+NOT_GIVEN: Final = NotGiven.NOT_GIVEN
 
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _CLUSTER_ID = re.compile(f"CID{_UUID}")

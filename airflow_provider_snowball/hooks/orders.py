@@ -16,6 +16,7 @@ import botocore.exceptions as bc
 import botocore.session
 from botocore.config import Config
 from botocore.model import ListShape, Shape, StringShape, StructureShape
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from airflow_provider_snowball.hooks.errors import classify
 from airflow_provider_snowball.lifecycle import ArgumentError, JobState, JobType
@@ -35,7 +36,7 @@ _ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_ti
 _METHODS: Mapping[Operation, str] = {"CreateJob": "create_job", "CreateCluster": "create_cluster"}
 _ID_KEYS: Mapping[Operation, str] = {"CreateJob": "JobId", "CreateCluster": "ClusterId"}
 #: No connection, so that nothing was sent.
-_NO_CONNECTION = (bc.EndpointConnectionError, bc.ConnectTimeoutError, bc.ProxyConnectionError)
+_NO_CONNECTION = (bc.EndpointConnectionError, bc.ConnectTimeoutError)
 #: Codes of 4xx answers to requests that may have been read.
 _TIMED_OUT = frozenset({"RequestTimeout", "RequestTimeoutException"})
 #: Members of a request that DescribeJob and DescribeCluster tell as they were given.
@@ -101,7 +102,7 @@ def _outcome(error: Exception, *, has_left: bool, where: str) -> NotTaken | Unkn
     if not has_left:
         # Credentials that cannot be had, a role that cannot be assumed, a lease that is over.
         return NotTaken(str(found), final=final and not isinstance(error, _LeaseOverError))
-    if isinstance(error, _NO_CONNECTION):
+    if isinstance(error, _NO_CONNECTION) or _is_of_no_proxy(error):
         return NotTaken(str(found))
     if isinstance(error, bc.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -109,6 +110,14 @@ def _outcome(error: Exception, *, has_left: bool, where: str) -> NotTaken | Unkn
         if 400 <= status < 500 and status != 408 and code not in _TIMED_OUT and not str(code).isdecimal():
             return NotTaken(str(found), final=final)
     return Unknown(str(found))
+
+
+def _is_of_no_proxy(error: Exception) -> bool:
+    """Tell whether a proxy could not be connected to: botocore says so too where one has broken off later."""
+    if not isinstance(error, bc.ProxyConnectionError):
+        return False
+    cause = getattr(error.kwargs.get("error"), "original_error", None)
+    return isinstance(cause, NewConnectionError | ConnectTimeoutError)
 
 
 def marked_orders(

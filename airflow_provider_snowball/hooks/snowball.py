@@ -336,7 +336,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """
         check_cluster_id(cluster_id)
         entries = self._list("list_cluster_jobs", "JobListEntries", page_size, ClusterId=cluster_id)
-        return _each_once(cast("list[JobListEntry]", entries))
+        return cast("list[JobListEntry]", _each_once(entries, "JobId"))
 
     def list_jobs(self, *, page_size: int | None = None) -> list[JobListEntry]:
         """
@@ -348,7 +348,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_jobs`
         """
         entries = self._list("list_jobs", "JobListEntries", page_size)
-        return _each_once(cast("list[JobListEntry]", entries))
+        return cast("list[JobListEntry]", _each_once(entries, "JobId"))
 
     def list_clusters(self, *, page_size: int | None = None) -> list[ClusterListEntryTypeDef]:
         """
@@ -360,7 +360,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_clusters`
         """
         entries = self._list("list_clusters", "ClusterListEntries", page_size)
-        return cast("list[ClusterListEntryTypeDef]", entries)
+        return cast("list[ClusterListEntryTypeDef]", _each_once(entries, "ClusterId"))
 
     def describe_cluster(self, cluster_id: str) -> ClusterMetadataTypeDef:
         """
@@ -744,12 +744,12 @@ def _bounded(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
                 )
 
 
-def _each_once(entries: list[JobListEntry]) -> list[JobListEntry]:
-    """Keep each JobId once, where it stood first with what was said last; keep all entries without one."""
-    last: dict[tuple[str, object], JobListEntry] = {}
+def _each_once(entries: list[Mapping[str, Any]], id_key: str) -> list[Mapping[str, Any]]:
+    """Keep each id once, where it stood first with what was said last; keep all entries without one."""
+    last: dict[tuple[str, object], Mapping[str, Any]] = {}
     for number, entry in enumerate(entries):
-        job_id = entry.get("JobId")
-        last[("at", number) if job_id is None else ("id", job_id)] = entry
+        found = entry.get(id_key)
+        last[("at", number) if found is None else ("id", found)] = entry
     return list(last.values())
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import time as now
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters, passed_on
-from airflow_provider_snowball.compat import conf, forever, task_state_store
+from airflow_provider_snowball.compat import conf, forever, is_made_from_mapped, task_state_store
 from airflow_provider_snowball.exceptions import (
     SnowballOrderDelayedError,
     SnowballOrderError,
@@ -43,8 +46,8 @@ from airflow_provider_snowball.ordering.machine import (
     later,
 )
 from airflow_provider_snowball.ordering.marker import described, marker_of
-from airflow_provider_snowball.ordering.text import words_of
-from airflow_provider_snowball.validate import check_cluster_id, check_flag, is_literal
+from airflow_provider_snowball.ordering.text import words_of, words_of_what_is_known
+from airflow_provider_snowball.validate import NOT_GIVEN, NotGiven, check_cluster_id, check_flag, is_literal
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -57,8 +60,11 @@ __all__ = ["CreateClusterOperator", "CreateJobOperator"]
 _MEMORY = "order"
 #: Seconds after which a scheduled run is one that catches up.
 _LATE = 86400.0
-#: What `airflow tasks test` calls its runs.
+#: What `airflow tasks test` calls its runs, if it is given none, and what it sets.
 _TEMPORARY = "__airflow_temporary_run_"
+_TEST_MODE = "AIRFLOW_TEST_MODE"
+#: By which a template can tell the instances of a mapped task apart.
+_OF_AN_INSTANCE = re.compile(r"\b(ti|task|task_instance|\w*map_index\w*)\b")
 #: Parameters that are parts of a request's Resources, which is what Airflow calls something else.
 _RESOURCES = {
     "s3_resources": "S3Resources",
@@ -89,11 +95,30 @@ class _CreateOperator(AwsParameters):
         names = (*self.members, *_RESOURCES, "description", "submit", "approved", "idempotency_key")
         own = {name: kwargs.pop(name) for name in names}
         super().__init__(**kwargs)
+        given = own["approved"]
+        # What was approved may be found by then, and be nothing: that is no leave to order.
+        self._asks_approval = given is not NOT_GIVEN and (given is not None or is_made_from_mapped(self))
+        own["approved"] = None if given is NOT_GIVEN else given
         for name, value in own.items():
             setattr(self, name, value)
         check_flag(self.submit, "submit")
         if is_literal(self.description):
             described(self.description, marker_of("", "", "", ""))
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """
+        Return the task to map.
+
+        :raises ValueError: if its instances would share an ``idempotency_key``.
+        """
+        key = kwargs.get("idempotency_key")
+        if isinstance(key, str) and not ("{" in key and _OF_AN_INSTANCE.search(key)):
+            raise ArgumentError(
+                f"idempotency_key must be another one for each instance of a mapped task: {key!r} in "
+                "partial() is the same for all; give it in expand() or expand_kwargs() [SNB116]"
+            )
+        return super().partial(**kwargs)
 
     def execute(self, context: Context) -> Any:
         """Make the order, or show it; return its id."""
@@ -106,48 +131,60 @@ class _CreateOperator(AwsParameters):
 
     def _go_on(self, context: Context, memory: Memory | None, attempts: int) -> Any:
         from airflow_provider_snowball.hooks.errors import permanent_as_such
-        from airflow_provider_snowball.hooks.orders import check_request
-        from airflow_provider_snowball.hooks.snowball import SnowballHook
 
         began = now()
         ti: Any = context["ti"]
         marker = permanent_as_such(lambda: self._marker(ti))
+        what = f"{self.noun} {marker}"
+        store = task_state_store(context) if self.submit else None
+        # `airflow tasks test` of 3.3 counts from 0.
+        try_number = max(int(ti.try_number), 1)
+        if memory is None and store is not None:
+            memory = self._recall(store, attempts, what)
+            if memory is None and try_number == 1:
+                memory = self._begin(store, what)
+        run = Run(try_number, store is not None, began, "", marker, self._times, _is_mapped(ti))
+        try:
+            return self._order(context, Ordering(run, memory, attempts), store)
+        except SnowballPermanentError as error:
+            if words := words_of_what_is_known(memory, marker, what, str(error)):
+                # Whoever reads it must not take it for an order that was not made.
+                raise SnowballPermanentError(words) from None
+            raise
+
+    def _order(self, context: Context, ordering: Ordering, store: Any) -> Any:
+        from airflow_provider_snowball.hooks.errors import permanent_as_such
+        from airflow_provider_snowball.hooks.snowball import SnowballHook
+
+        marker = ordering.run.marker
         request = permanent_as_such(lambda: self._request(marker))
-        permanent_as_such(lambda: check_request(self.operation, request))
         hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
         SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
         region = permanent_as_such(hook.find_region)
         account = hook.find_account()
-        self._check_allowed(hook, request)
         fingerprint = self._fingerprint(request, account, region)
         if not self.submit:
+            permanent_as_such(lambda: self._check(hook, request), hook.where)
             return self._show(hook, request, marker, account, region, fingerprint)
         what = f"{self.noun} {marker} (account {account or 'unknown'}, {hook.where()})"
-        store = task_state_store(context)
-        if memory is None and store is not None:
-            memory = self._recall(store, attempts, what)
-        # `airflow tasks test` of 3.3 counts from 0.
-        try_number = max(int(ti.try_number), 1)
-        is_fresh = memory is None and try_number == 1
-        if is_fresh or (memory is not None and (memory.known is Known.NOT_SENT or memory.marker != marker)):
-            self._check_may_order(context, fingerprint, is_fresh=is_fresh)
-        where = f"account {account or 'unknown'}, region {region}"
-        if account is None and memory is not None and memory.where.endswith(f"region {region}"):
-            # STS cannot be asked just now.
-            where = memory.where
-        run = Run(try_number, store is not None, began, where, marker, self._times)
-        driver = _Driver(hook, self.operation, request, marker, store)
-        machine, action = Ordering(run, memory, attempts).begin()
+        ordering = _placed(ordering, account, region)
+        if ordering.is_unsent:
+            self._check_may_order(context, is_fresh=ordering.is_fresh)
+            self._unless_it_fails(lambda: self._check(hook, request), hook, ordering, what)
+            self._check_approved(fingerprint, account, ordering, what)
         local: list[str] = []
-        hook.when_local(local.append)
+        self._unless_it_fails(lambda: hook.when_local(local.append), hook, ordering, what)
+        driver = _Driver(hook, self.operation, request, marker, store)
+        machine, action = ordering.begin()
         while not isinstance(action, Park | Adopt | Fail | Retry):
             event = driver.carry_out(action)
             if local:
                 machine = machine.timed(self._local_times)
             machine, action = machine.on(event, now())
         if isinstance(action, Adopt):
-            self._adopted(context, hook, action.order_id)
-        return self._end(action, what)
+            order_id = action.order_id
+            self._unless_it_fails(lambda: self._adopted(context, hook, order_id), hook, machine, what)
+        return self._end(action, what, machine)
 
     def _recall(self, store: Any, attempts: int, what: str) -> Memory | None:
         """Return what is known of the order; look again after a pause if that cannot be read just now."""
@@ -159,17 +196,50 @@ class _CreateOperator(AwsParameters):
             self._end(later(self._times, words, now(), None, attempts), what)
         return Memory.read(stored) if stored else None
 
+    def _begin(self, store: Any, what: str) -> Memory | None:
+        """Leave word that nothing was sent, for whatever fails before the order; return that."""
+        memory = Memory(Known.NOT_SENT, "", "")
+        try:
+            store.set(_MEMORY, memory.stored(), retention=forever())
+        except Exception as error:
+            # Without it, a later try has to take an order for possible, and orders nothing.
+            self.log.warning("%s: Airflow has not taken what to remember: %s", what, type(error).__name__)
+            return None
+        return memory
+
+    def _unless_it_fails(
+        self, call: Callable[[], None], hook: SnowballHook, ordering: Ordering, what: str
+    ) -> None:
+        """
+        Do something; if that fails just now, look again after a pause.
+
+        :raises SnowballPermanentError: if another try would not change it.
+        """
+        from airflow_provider_snowball.hooks.errors import classify, permanent_as_such
+
+        try:
+            permanent_as_such(call, hook.where)
+        except SnowballPermanentError:
+            raise
+        except Exception as error:
+            words = str(classify(error, hook.where()))
+            self._end(ordering.later(words, now()), what, ordering)
+
     def _adopted(self, context: Context, hook: SnowballHook, order_id: str) -> None:
         """Do what is to be done once the order is there."""
 
-    def _end(self, action: Action, what: str) -> Any:
+    def _end(self, action: Action, what: str, ordering: Ordering | None = None) -> Any:
         match action:
-            case Park(until, memory, attempts):
-                self._park(until, memory, attempts, what)
+            case Park(until, handed_on, attempts):
+                self._park(until, handed_on, attempts, what)
             case Retry(words):
-                raise SnowballOrderDelayedError(f"{what} could not be ordered in this try: {words} [SNB603]")
+                known = ordering and words_of_what_is_known(ordering.memory, ordering.run.marker, what, words)
+                raise SnowballOrderDelayedError(
+                    known or f"{what} could not be ordered in this try: {words} [SNB603]"
+                )
             case Fail():
-                raise SnowballOrderError(words_of(action, what, self.cancel_with))
+                remembers = ordering is not None and ordering.run.remembers
+                raise SnowballOrderError(words_of(action, what, self.cancel_with, remembers=remembers))
             case Adopt(order_id):
                 self.log.info("%s is %s", what, order_id)
                 return order_id
@@ -185,13 +255,13 @@ class _CreateOperator(AwsParameters):
         raise AssertionError("defer() raises")
 
     def _marker(self, ti: Any) -> str:
-        map_index = getattr(ti, "map_index", -1)
-        if map_index is not None and map_index >= 0 and not self.idempotency_key:
+        key = "" if self.idempotency_key is None else str(self.idempotency_key)
+        if _is_mapped(ti) and not key:
             raise ArgumentError(
-                "idempotency_key must be given where a task is mapped: what an index stands for may change "
-                "from one try to the next, and the order with it [SNB116]"
+                "idempotency_key must be given where a task is mapped, another one for each instance: what "
+                "an index stands for may change from one try to the next, and the order with it [SNB116]"
             )
-        return marker_of(ti.dag_id, ti.task_id, ti.run_id, self.idempotency_key or "")
+        return marker_of(ti.dag_id, ti.task_id, ti.run_id, key)
 
     def _request(self, marker: str) -> dict[str, Any]:
         given = {member: getattr(self, name) for name, member in self.members.items()}
@@ -200,8 +270,20 @@ class _CreateOperator(AwsParameters):
         if found := {member: value for member, value in resources.items() if value is not None}:
             request["Resources"] = found
         request["Description"] = described(self.description, marker)
-        self._check_combination(request)
         return request
+
+    def _check(self, hook: SnowballHook, request: Mapping[str, Any]) -> None:
+        """
+        Hold a request against the API's documented rules, and against what its connection allows.
+
+        :raises ArgumentError: if AWS would refuse it.
+        :raises SnowballPermanentError: if the connection does not allow it.
+        """
+        from airflow_provider_snowball.hooks.orders import check_request
+
+        self._check_combination(request)
+        check_request(self.operation, request)
+        self._check_allowed(hook, request)
 
     def _check_combination(self, request: Mapping[str, Any]) -> None:
         """
@@ -220,14 +302,18 @@ class _CreateOperator(AwsParameters):
         from airflow_provider_snowball.hooks.allowed_orders import ALLOWED_ORDERS, not_allowed
 
         lists = hook.conn_config.extra_config.get(ALLOWED_ORDERS) or {}
-        if found := not_allowed(request, lists):
+        given = request
+        if lists and "ClusterId" in request:
+            # A node goes where its cluster is, and has what that has.
+            given = {**hook.describe_cluster(request["ClusterId"]), **request}
+        if found := not_allowed(given, lists):
             name, others = found
             raise SnowballPermanentError(
                 f"{', '.join(others)} is none of {name} that {ALLOWED_ORDERS} in the extra of Airflow "
                 f"connection {hook.aws_conn_id!r} has [SNB612]"
             )
 
-    def _check_may_order(self, context: Context, fingerprint: str, *, is_fresh: bool) -> None:
+    def _check_may_order(self, context: Context, *, is_fresh: bool) -> None:
         """
         Look whether this task may order something. What it has ordered it may always take.
 
@@ -244,12 +330,25 @@ class _CreateOperator(AwsParameters):
         run_type = str(getattr(run, "run_type", "")).rpartition(".")[2].lower()
         due = getattr(run, "run_after", None) or getattr(run, "data_interval_end", None)
         is_late = is_fresh and run_type == "scheduled" and due is not None and now() - due.timestamp() > _LATE
-        if run_id.startswith(_TEMPORARY) or run_type.startswith("backfill") or is_late:
+        is_test = run_id.startswith(_TEMPORARY) or os.environ.get(_TEST_MODE) == "True"
+        if is_test or run_type.startswith("backfill") or is_late:
             raise SnowballPermanentError(
                 f"Nothing was ordered: run {run_id} is one of `airflow tasks test`, of a backfill, or for a "
                 "time that is long past, each of which would be a device more; trigger the DAG [SNB611]"
             )
-        if self.approved is not None and self.approved != fingerprint:
+
+    def _check_approved(self, fingerprint: str, account: str | None, ordering: Ordering, what: str) -> None:
+        """
+        Hold an order against the approved one.
+
+        :raises SnowballPermanentError: if it is another, or nothing was approved.
+        """
+        if not self._asks_approval or self.approved == fingerprint:
+            return
+        if account is None and self.approved:
+            # The account is a part of what was approved.
+            self._end(ordering.later("STS does not tell the account just now", now()), what, ordering)
+        else:
             raise SnowballPermanentError(
                 f"Nothing was ordered: what was approved is {self.approved}, and this order is "
                 f"{fingerprint}; have it shown again by submit=False, and approve that [SNB613]"
@@ -277,6 +376,23 @@ class _CreateOperator(AwsParameters):
         words = "Nothing is ordered (submit=False); this would be: %s"
         self.log.info(words, json.dumps(shown, default=str))
         return shown
+
+
+def _is_mapped(ti: Any) -> bool:
+    map_index = getattr(ti, "map_index", None)
+    return map_index is not None and map_index >= 0
+
+
+def _placed(ordering: Ordering, account: str | None, region: str | None) -> Ordering:
+    """Return it with where it is asked; an account that STS does not tell now is the one known before."""
+    where = f"account {account or 'unknown'}, region {region}"
+    memory = ordering.memory
+    if memory is not None and memory.where.endswith(f", region {region}"):
+        if account is None:
+            where = memory.where
+        elif memory.where.startswith("account unknown,"):
+            memory = replace(memory, where=where)
+    return replace(ordering, memory=memory, run=replace(ordering.run, where=where))
 
 
 def _told_of(outcome: Event) -> dict[str, str]:
@@ -347,49 +463,59 @@ class CreateJobOperator(_CreateOperator):
 
     Returns the job's id, which ``job_ids=order.output`` of a sensor takes, mapped or not. A device is billed.
 
-    Nothing is ordered unless ``submit`` is set, and ``[snowball] allow_orders`` in Airflow's configuration:
-    otherwise the task returns what would be ordered, to look at and to approve. Each try finds the order that
-    an earlier one has made, by a marker at the end of its Description. Where nobody can tell whether AWS has
-    taken an order, nothing is ordered again: the task fails, and says what to look for.
+    Nothing is ordered unless ``submit`` is set, and ``[snowball] allow_orders`` in Airflow's configuration;
+    ``submit`` without that fails. Without ``submit`` the task returns what would be ordered, a dict to look
+    at and to approve: ``operation``, ``request``, ``marker``, ``account``, ``region``, ``address`` and
+    ``quota`` (None where they cannot be asked for), and ``fingerprint``.
 
-    The task ends 45 minutes after the order, deferred until then: it looks once more while a second order,
-    which should not be there, could still be cancelled.
+    Each try finds the order that an earlier one has made, by a marker at the end of its Description. Where
+    nobody can tell whether AWS has taken an order, nothing is ordered again: the task fails, and says what to
+    look for.
+
+    The task ends 45 minutes after the order, deferred until then, so that it needs a triggerer: it looks once
+    more while a second order, which should not be there, could still be cancelled.
 
     Before Airflow 3.3, which remembers what a task has done, the first try alone orders.
 
-    The AWS parameters are those of :class:`~airflow_provider_snowball.aws.AwsParameters`. All others are
-    templated, and named as the members of the API's request are.
+    The AWS parameters are those of :class:`~airflow_provider_snowball.aws.AwsParameters`. All others but
+    ``submit`` are templated; those of the request are named as its members are.
 
     :param job_type: ``IMPORT``, ``EXPORT`` or ``LOCAL_USE``; not for a node of a cluster.
     :param s3_resources: buckets: ``[{"BucketArn": "arn:aws:s3:::archive"}]``.
-    :param ec2_ami_resources: images on the device.
-    :param lambda_resources: functions on the device.
+    :param ec2_ami_resources: images on the device: ``[{"AmiId": "ami-0abcdef1234567890"}]``.
+    :param lambda_resources: functions on the device: ``[{"LambdaArn": "arn:aws:lambda:…"}]``.
     :param description: what people are to read; the marker follows it.
     :param address_id: where the device goes, ``ADID`` and a UUID.
     :param role_arn: the role by which AWS reads or writes the buckets.
     :param kms_key_arn: the key of the device.
-    :param notification: the SNS topic, and the states it is told of.
-    :param snowball_type: the type of device.
-    :param snowball_capacity_preference: its size.
+    :param notification: ``{"SnsTopicARN": "arn:aws:sns:…", "JobStatesToNotify": ["WithCustomer"]}``, or with
+        ``"NotifyAll": True``.
+    :param snowball_type: the type of device: ``EDGE``, ``EDGE_S``, ``V3_5C`` and so on.
+    :param snowball_capacity_preference: its size: ``T80``, ``T98``, ``T240`` and so on.
     :param shipping_option: ``SECOND_DAY``, ``NEXT_DAY``, ``EXPRESS`` or ``STANDARD``.
     :param cluster_id: of a node, or a replacement; the cluster has all else.
-    :param forwarding_address_id: likewise an address.
-    :param on_device_service_configuration: services on the device.
-    :param remote_management: whether it can be managed from afar.
-    :param long_term_pricing_id: of a price that was agreed on.
-    :param tax_documents: for India.
-    :param device_configuration: of a Snowcone.
-    :param impact_level: of the data, in GovCloud.
-    :param pickup_details: who picks the device up.
+    :param forwarding_address_id: an address that the device is forwarded to, ``ADID`` and a UUID.
+    :param on_device_service_configuration: services on the device:
+        ``{"S3OnDeviceService": {"StorageLimit": 12, "StorageUnit": "TB"}}``.
+    :param remote_management: ``INSTALLED_ONLY``, ``INSTALLED_AUTOSTART`` or ``NOT_INSTALLED``.
+    :param long_term_pricing_id: of a price that was agreed on (CreateLongTermPricing).
+    :param tax_documents: ``{"IND": {"GSTIN": "…"}}``, for India.
+    :param device_configuration: of a Snowcone:
+        ``{"SnowconeDeviceConfiguration": {"WirelessConnection": {"IsWifiEnabled": True}}}``.
+    :param impact_level: of the data, in GovCloud: ``IL2``, ``IL4``, ``IL5``, ``IL6`` or ``IL99``.
+    :param pickup_details: who picks the device up: ``{"Name": "…", "PhoneNumber": "…", "Email": "…"}``.
     :param submit: whether it is ordered.
     :param approved: the ``fingerprint`` of the shown order that somebody has approved; what differs from it
-        is not ordered. None: nothing is compared.
+        is not ordered, nor is anything if it comes to None when the task runs. Left out, or None in the DAG
+        file: nothing is compared.
     :param idempotency_key: what tells this order from others of the same task and run: for a mapped task, a
-        site or a wave. Another key is another order.
-    :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
+        site, or whatever else is another one for each instance. Another key is another order.
+    :raises ValueError: if ``description``, ``cluster_id``, ``submit`` or ``botocore_config`` has the wrong
+        form, when the DAG is parsed if it is literal.
     :raises SnowballOrderError: if it was refused, or only a person can tell what is right.
     :raises SnowballOrderDelayedError: if too many calls failed in this try; ``retries`` apply.
-    :raises SnowballPermanentError: if nothing may be ordered so, or access is denied.
+    :raises SnowballPermanentError: if any other argument has the wrong form, nothing may be ordered so, or
+        access is denied.
 
     .. seealso:: :external+boto3:py:meth:`Snowball.Client.create_job`
     """
@@ -451,7 +577,7 @@ class CreateJobOperator(_CreateOperator):
         impact_level: str | None = None,
         pickup_details: Mapping[str, Any] | None = None,
         submit: bool = False,
-        approved: str | XComArg | None = None,
+        approved: str | XComArg | NotGiven | None = NOT_GIVEN,
         idempotency_key: str | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
@@ -497,8 +623,8 @@ class CreateClusterOperator(_CreateOperator):
     :param address_id: where they go.
     :param shipping_option: ``SECOND_DAY``, ``NEXT_DAY``, ``EXPRESS`` or ``STANDARD``.
     :param s3_resources: buckets: ``[{"BucketArn": "arn:aws:s3:::archive"}]``.
-    :param ec2_ami_resources: images on the devices.
-    :param lambda_resources: functions on the devices.
+    :param ec2_ami_resources: images on the devices, as for a job.
+    :param lambda_resources: functions on the devices, likewise.
     :param description: what people are to read; the marker follows it.
     :param role_arn: as for a job, as are those that follow.
     :param kms_key_arn: the key of the devices.
@@ -568,7 +694,7 @@ class CreateClusterOperator(_CreateOperator):
         long_term_pricing_ids: Sequence[str] | None = None,
         tax_documents: Mapping[str, Any] | None = None,
         submit: bool = False,
-        approved: str | XComArg | None = None,
+        approved: str | XComArg | NotGiven | None = NOT_GIVEN,
         idempotency_key: str | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,

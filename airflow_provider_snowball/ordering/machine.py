@@ -95,7 +95,7 @@ class Memory:
     What is known of an order, as it is remembered from one worker's run to the next.
 
     :param where: account and region that were asked.
-    :param marker: of the order.
+    :param marker: of the order; empty where a task has begun, and has not come to its order yet.
     :param at: Unix time of the word that it is about to be sent.
     """
 
@@ -135,6 +135,7 @@ class Run:
     :param began: when the run began, in Unix time.
     :param where: account and region that are asked.
     :param marker: of the order.
+    :param is_mapped: whether the task is one of several, which may change places.
     """
 
     try_number: int
@@ -143,6 +144,7 @@ class Run:
     where: str
     marker: str
     times: Times = field(default_factory=Times)
+    is_mapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -328,20 +330,34 @@ class Ordering:
     #: What is to be done once something is stored, or could not be.
     then: Action | None = None
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this is the very beginning: nothing of the order was looked at before."""
+        return self.run.try_number == 1 if self.memory is None else not self.memory.marker
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether it is known that nothing was sent under this marker, so that something may be."""
+        memory = self.memory
+        if memory is None or not memory.marker:
+            return self.is_fresh
+        if memory.marker != self.run.marker:
+            # Somebody has given the task another key, for another order. But where it is one of several, what
+            # has this key now may have been another before.
+            return not self.run.is_mapped
+        return memory.known is Known.NOT_SENT
+
     def begin(self) -> tuple[Ordering, Action]:
         """Return what to do first."""
         memory = self.memory
-        if memory is not None and (memory.known is Known.NOT_SENT or memory.marker != self.run.marker):
-            # Of another marker: somebody has given the task another key, for another order.
-            memory = self._unsent()
+        if self.is_unsent:
+            # A worker that is lost from here on leaves word that it has sent nothing.
+            return self._keep(self._unsent(), List())
+        if memory is not None and memory.marker != self.run.marker:
+            return replace(self, memory=None)._do(List())
         if memory is not None and memory.where != self.run.where:
             order_ids = (memory.order_id,) if memory.order_id else ()
             return self._do(Fail(Why.ELSEWHERE, order_ids, f"{memory.where}, and now {self.run.where}"))
-        if memory is None and self.run.try_number == 1:
-            memory = self._unsent()
-        if memory is not None and memory.known is Known.NOT_SENT:
-            # A worker that is lost from here on leaves word that it has sent nothing.
-            return self._keep(memory, List())
         return self._do(List())
 
     def on(self, event: Event, now: float) -> tuple[Ordering, Action]:
@@ -369,6 +385,10 @@ class Ordering:
     def timed(self, times: Times) -> Ordering:
         """Return it with other times."""
         return replace(self, run=replace(self.run, times=times))
+
+    def later(self, words: str, now: float) -> Park | Retry:
+        """Return what to do after something has failed that this did not ask for."""
+        return self._later(words, now, self.memory)
 
     def _do(self, action: Action, then: Action | None = None) -> tuple[Ordering, Action]:
         return replace(self, asked=action, then=then), action

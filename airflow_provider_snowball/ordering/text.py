@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_provider_snowball.ordering.machine import Fail, Why
+from airflow_provider_snowball.ordering.machine import Fail, Known, Memory, Why
 
-__all__ = ["words_of"]
+__all__ = ["words_of", "words_of_what_is_known"]
 
 _ANEW = "A new run of the DAG, or another idempotency_key, orders anew"
+#: Where nothing is remembered, a later try orders nothing, by whatever key.
+_ANEW_BY_A_RUN = "A new run of the DAG orders anew"
 _UNKNOWN = (
     "{what} may have been ordered: no answer says so, and no listing has it. It is not ordered again by "
     "itself. Look for its marker in the Description of the account's jobs and clusters, and in CloudTrail. "
@@ -32,12 +34,37 @@ _WORDS = {
 }
 
 
-def words_of(fail: Fail, what: str, cancel: str) -> str:
+def words_of(fail: Fail, what: str, cancel: str, *, remembers: bool) -> str:
     """
     Return the words for an order's end.
 
     :param what: what was to be ordered, with its marker and where.
     :param cancel: the API's name of what cancels it.
+    :param remembers: whether Airflow remembers something of a task from one try to the next.
     """
     ids = ", ".join(fail.order_ids)
-    return _WORDS[fail.why].format(what=what, ids=ids, words=fail.words, cancel=cancel, anew=_ANEW)
+    anew = _ANEW if remembers else _ANEW_BY_A_RUN
+    return _WORDS[fail.why].format(what=what, ids=ids, words=fail.words, cancel=cancel, anew=anew)
+
+
+def words_of_what_is_known(memory: Memory | None, marker: str, what: str, words: str) -> str | None:
+    """
+    Return the words for a failure that has come to an order which was sent before; None if none was.
+
+    :param marker: of the order; what is remembered may be of another.
+    :param words: of the failure.
+    """
+    if memory is None or memory.marker != marker:
+        return None
+    match memory.known:
+        case Known.TAKEN:
+            return (
+                f"{what} is ordered as {memory.order_id} ({memory.where}); a new run would order one more. "
+                f"It could not be looked at again: {words} [SNB614]"
+            )
+        case Known.SENT:
+            return (
+                f"{what} may have been ordered ({memory.where}); a new run may order one more. "
+                f"It could not be looked for: {words} [SNB615]"
+            )
+    return None

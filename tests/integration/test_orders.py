@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -22,12 +23,16 @@ from airflow_provider_snowball.exceptions import (
     SnowballOrderError,
     SnowballPermanentError,
 )
+from airflow_provider_snowball.hooks.orders import send_once
+from airflow_provider_snowball.hooks.snowball import SnowballHook
 from airflow_provider_snowball.operators import create
 from airflow_provider_snowball.operators.create import CreateClusterOperator, CreateJobOperator
-from airflow_provider_snowball.ordering.machine import List, Times
+from airflow_provider_snowball.ordering.machine import List, NotTaken, Times
 from airflow_provider_snowball.triggers.pause import PauseTrigger
+from tests.fakes.cutting_proxy import CuttingProxy
 from tests.fakes.emulated import client_of, steer
 from tests.fakes.fleet_server import connection
+from tests.fakes.sts_server import StsServer
 
 try:
     from airflow.sdk.exceptions import TaskDeferred
@@ -140,6 +145,13 @@ class Runner:
             "submit": True,
         }
         return CreateClusterOperator(**usual | arguments)
+
+    def without_sts(self, **extra: Any) -> str:
+        """Return a connection by which STS cannot be reached."""
+        with StsServer() as sts:
+            nowhere = sts.endpoint_url
+        services = {"sts": {"endpoint_url": nowhere}}
+        return connection(self.endpoint_url, service_config=services, **extra)
 
     def taken(self) -> int:
         """Return how many jobs AWS has taken, listed or not."""
@@ -264,6 +276,24 @@ class TestOnce:
         runner.tries(runner.task())
         assert runner.taken() == 1
 
+    def test_a_proxy_breaks_off(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        """botocore calls it a proxy that could not be connected to."""
+        with CuttingProxy("CreateJob") as proxy:
+            proxies = {"proxies": {"http": proxy.endpoint_url}}
+            through = connection(runner.endpoint_url, config_kwargs=proxies)
+            monkeypatch.setenv("AIRFLOW_CONN_SNOW", through)
+            job_id = runner.tries(runner.task())
+        assert (runner.taken(), proxy.cut) == (1, 1)
+        assert runner.client.list_jobs()["JobListEntries"][0]["JobId"] == job_id
+
+    def test_no_proxy_is_there(self, runner: Runner) -> None:
+        with CuttingProxy("CreateJob") as proxy:
+            nowhere = proxy.endpoint_url
+        hook = SnowballHook("snow", config={"proxies": {"http": nowhere}})
+        outcome = send_once(hook, "CreateJob", {"JobType": "IMPORT"}, before=time.time() + 60)
+        assert isinstance(outcome, NotTaken)
+        assert not outcome.final
+
     def test_cleared_after_success(self, runner: Runner) -> None:
         task = runner.task()
         job_id = runner.once(task, Ti())
@@ -326,8 +356,10 @@ class TestFailures:
         task = runner.task()
         job_id = runner.once(task, Ti())
         runner.client.cancel_job(JobId=job_id)
-        with pytest.raises(SnowballOrderError, match=rf"was cancelled: {job_id}\. .*\[SNB606\]$"):
+        with pytest.raises(SnowballOrderError, match=rf"was cancelled: {job_id}\. .*\[SNB606\]$") as caught:
             runner.once(task, Ti(2))
+        # Where nothing is remembered, no later try orders by whatever key.
+        assert ("another idempotency_key" in str(caught.value)) == (runner.store is not None)
         # A new run, or another key, is another order.
         if runner.store:
             assert runner.once(runner.task(idempotency_key="again"), Ti(3)) != job_id
@@ -374,6 +406,106 @@ class TestFailures:
         runner.once(runner.task(), Ti())
         with pytest.raises(SnowballOrderError, match=r"ordered elsewhere: .*\[SNB609\]$"):
             runner.once(runner.task(region_name="eu-west-1"), Ti(2))
+
+    def test_the_account_cannot_be_asked_for_at_first(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        task = runner.task()
+        lose("reset")
+        snowball_faults.add("late_listing", operations=["CreateJob"], lag="2h")
+        with monkeypatch.context() as patch:
+            patch.setenv("AIRFLOW_CONN_SNOW", runner.without_sts())
+            with pytest.raises(SnowballOrderError, match=r"account unknown, region us-east-1"):
+                runner.once(task, Ti())
+        snowball_clock.jump("3h")
+        assert runner.once(task, Ti(2)) == runner.client.list_jobs()["JobListEntries"][0]["JobId"]
+        if runner.store:
+            assert runner.store.kept["order"]["where"] == "account 123456789012, region us-east-1"
+        assert runner.taken() == 1
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"kind": "error", "code": "AccessDeniedException", "message": "Not you"},
+            {"kind": "throttle"},
+        ],
+        ids=["denied", "throttled"],
+    )
+    def test_what_was_ordered_cannot_be_looked_at(
+        self, runner: Runner, fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever took that for an order that was not made would order one more."""
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url))
+        fault = dict(fault)
+        snowball_faults.add(fault.pop("kind"), operations=["DescribeJob"], **fault)
+        with pytest.raises((SnowballPermanentError, SnowballOrderDelayedError)) as caught:
+            runner.once(runner.task(), Ti())
+        [entry] = runner.client.list_jobs()["JobListEntries"]
+        marker = entry["Description"].partition(" ")[2]
+        assert str(caught.value).startswith(f"Job {marker}")
+        assert f" is ordered as {entry['JobId']} (account 123456789012, region us-east-1)" in str(
+            caught.value
+        )
+        assert str(caught.value).endswith("[SNB614]")
+
+    def test_what_may_have_been_ordered_cannot_be_looked_for(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url))
+        lose("reset")
+        snowball_faults.add("throttle", operations=["ListJobs"], after="1m")
+        with pytest.raises(SnowballOrderDelayedError, match=r"may have been ordered \(account.*\[SNB615\]$"):
+            runner.once(runner.task(), Ti())
+
+    def test_what_was_ordered_is_taken_whatever_was_changed_since(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job_id = runner.once(runner.task(), Ti())
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders={"buckets": []})
+        )
+        changed = runner.task(shipping_option=None, approved="another")
+        assert runner.once(changed, Ti(2)) == job_id
+
+    @pytest.mark.parametrize("why", ["the setting", "the connection", "the request", "what was approved"])
+    def test_nothing_was_ordered_and_then_it_is(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch, why: str
+    ) -> None:
+        """As somebody finds who corrects it, and clears the task."""
+        wrong = runner.task()
+        with monkeypatch.context() as patch:
+            match why:
+                case "the setting":
+                    patch.delenv("AIRFLOW__SNOWBALL__ALLOW_ORDERS")
+                case "the connection":
+                    forbids = connection(runner.endpoint_url, allowed_orders={"buckets": []})
+                    patch.setenv("AIRFLOW_CONN_SNOW", forbids)
+                case "the request":
+                    wrong = runner.task(shipping_option="BY_PIGEON")
+                case "what was approved":
+                    wrong = runner.task(approved="another")
+            with pytest.raises(SnowballPermanentError):
+                runner.once(wrong, Ti())
+        if runner.store is None:
+            # Nobody remembers that nothing was sent.
+            with pytest.raises(SnowballOrderError, match="SNB604"):
+                runner.once(runner.task(), Ti(2))
+            return
+        assert runner.once(runner.task(), Ti(2)) == runner.client.list_jobs()["JobListEntries"][0]["JobId"]
+
+    def test_a_role_cannot_be_assumed_for_a_while(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setenv(
+                "AIRFLOW_CONN_SNOW", runner.without_sts(role_arn="arn:aws:iam::123456789012:role/orders")
+            )
+            with pytest.raises(SnowballOrderDelayedError, match=r"could not be ordered .*\[SNB603\]$"):
+                runner.once(runner.task(), Ti())
+        # It was tried again within the try.
+        assert runner.pauses > 2
+        if runner.store:
+            assert runner.once(runner.task(), Ti(2))
 
     def test_too_many_calls_fail(self, runner: Runner) -> None:
         snowball_faults.add("throttle", operations=["ListJobs"])
@@ -433,6 +565,36 @@ class TestWhatMayBeOrdered:
         runner.once(runner.task(address_id=address, approved=shown["fingerprint"]), Ti())
         assert runner.taken() == 1
 
+    @pytest.mark.parametrize("mapped", [False, True])
+    def test_not_if_nobody_has_approved(self, runner: Runner, mapped: bool) -> None:
+        """What was to approve it has come to nothing: a task that returned None, or was skipped."""
+        task = runner.task(approved="{{ ti.xcom_pull(task_ids='approve') }}")
+        task.approved = None
+        if mapped:
+            partial = CreateJobOperator.partial(task_id="order").expand(
+                approved=[None], idempotency_key=["north"], submit=[True]
+            )
+            task = partial.unmap({"approved": None, "idempotency_key": "north", "submit": True})
+            for name in ("job_type", "s3_resources", "address_id", "role_arn", "shipping_option"):
+                setattr(task, name, getattr(runner.task(), name))
+            task.aws_conn_id = "snow"
+        with pytest.raises(SnowballPermanentError, match=r"approved is None, .*\[SNB613\]$"):
+            runner.once(task, Ti(map_index=0 if mapped else -1))
+        assert runner.taken() == 0
+
+    def test_approved_while_the_account_cannot_be_asked_for(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shown = runner.once(runner.task(submit=False), Ti(task_id="show"))
+        task = runner.task(address_id=shown["request"]["AddressId"], approved=shown["fingerprint"])
+        with monkeypatch.context() as patch:
+            patch.setenv("AIRFLOW_CONN_SNOW", runner.without_sts())
+            with pytest.raises(SnowballOrderDelayedError, match=r"STS does not tell .*\[SNB603\]$"):
+                runner.once(task, Ti())
+        assert runner.taken() == 0
+        if runner.store:
+            assert runner.once(task, Ti(2))
+
     @pytest.mark.parametrize(
         ("run_id", "run_type", "late"),
         [
@@ -460,6 +622,23 @@ class TestWhatMayBeOrdered:
             runner.once(runner.task(), Ti(0, run_id="__airflow_temporary_run_1__"))
         assert runner.taken() == 0
 
+    def test_not_by_tests_of_a_run_that_is_there(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """`airflow tasks test` sets it, and takes a run if it is given one."""
+        monkeypatch.setenv("AIRFLOW_TEST_MODE", "True")
+        with pytest.raises(SnowballPermanentError, match=r"\[SNB611\]$"):
+            runner.once(runner.task(), Ti())
+        assert runner.taken() == 0
+
+    def test_not_by_clearing_a_run_that_catches_up(self, runner: Runner) -> None:
+        due = datetime.fromtimestamp(runner.now() - 3 * 86400.0, UTC)
+        runner.run = {"dag_run": DagRun("scheduled", due)}
+        for number in (1, 2):
+            with pytest.raises((SnowballPermanentError, SnowballOrderError)):
+                runner.once(runner.task(), Ti(number))
+        assert runner.taken() == 0
+
     def test_by_a_run_that_is_due(self, runner: Runner) -> None:
         runner.run = {"dag_run": DagRun("scheduled", datetime.fromtimestamp(runner.now(), UTC))}
         task = runner.task()
@@ -475,6 +654,28 @@ class TestWhatMayBeOrdered:
             SnowballPermanentError, match=r"^arn:aws:s3:::archive is none of buckets .*\[SNB612\]$"
         ):
             runner.once(runner.task(), Ti())
+
+    def test_no_node_of_a_cluster_that_the_connection_forbids(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A node goes where its cluster is."""
+        cluster_id = runner.once(runner.cluster(), Ti(task_id="cluster"))
+        if runner.store:
+            runner.store.kept.clear()
+        node = CreateJobOperator(task_id="node", cluster_id=cluster_id, aws_conn_id="snow", submit=True)
+        allowed = {"address_ids": [f"ADID{uuid4()}"]}
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders=allowed))
+        with pytest.raises(SnowballPermanentError, match=rf"^{runner.address} is none of .*\[SNB612\]$"):
+            runner.once(node, Ti(task_id="node"))
+        allowed = {"address_ids": [runner.address], "snowball_types": ["EDGE"]}
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders=allowed))
+        assert runner.once(node, Ti(task_id="node"))
+
+    def test_no_type_that_is_left_to_aws(self, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+        allowed = {"snowball_types": ["EDGE"]}
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders=allowed))
+        with pytest.raises(SnowballPermanentError, match=r"^a SnowballType that is left out .*\[SNB612\]$"):
+            runner.once(runner.task(snowball_type=None), Ti())
 
     def test_what_the_connection_allows_as_a_form_stores_it(
         self, runner: Runner, monkeypatch: pytest.MonkeyPatch
@@ -508,6 +709,29 @@ class TestWhatMayBeOrdered:
             runner.store.kept.clear()
         assert runner.once(runner.task(idempotency_key="south"), Ti(map_index=1)) != first
 
+    def test_a_key_of_nought(self, runner: Runner) -> None:
+        assert runner.once(runner.task(idempotency_key=0), Ti(map_index=0))
+
+    @pytest.mark.parametrize("key", ["north", "{{ params.wave }}", ""])
+    def test_mapped_with_one_key_for_all(self, key: str) -> None:
+        with pytest.raises(ValueError, match=r"the same for all; .*\[SNB116\]$"):
+            CreateJobOperator.partial(task_id="order", idempotency_key=key)
+
+    def test_mapped_with_keys_of_their_own(self) -> None:
+        key = "{{ params.keys[ti.map_index] }}"
+        CreateJobOperator.partial(task_id="a", idempotency_key=key).expand(description=["North", "South"])
+        CreateClusterOperator.partial(task_id="b").expand_kwargs([{"idempotency_key": "north"}])
+
+    def test_what_has_the_index_now_may_have_been_another(self, runner: Runner) -> None:
+        """The list has lost an item: what was sent for this one, at another index, nobody here knows."""
+        north, south = runner.task(idempotency_key="north"), runner.task(idempotency_key="south")
+        job_id = runner.once(north, Ti(map_index=0))
+        with pytest.raises(SnowballOrderError, match=r"may have been ordered: .*\[SNB604\]$"):
+            runner.once(south, Ti(2, map_index=0))
+        assert runner.taken() == 1
+        # What is listed it takes.
+        assert runner.once(north, Ti(3, map_index=0)) == job_id
+
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
@@ -540,6 +764,29 @@ class TestClusters:
             cluster_id
         ]
         assert fault.hits == 1
+
+    def test_its_jobs_cannot_be_listed_for_a_while(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url))
+        snowball_faults.add("throttle", operations=["ListClusterJobs"], count=3)
+        ti = Ti()
+        assert runner.once(runner.cluster(), ti)
+        assert len(ti.xcoms["job_ids"]) == 5
+
+    def test_its_jobs_may_not_be_listed(self, runner: Runner) -> None:
+        snowball_faults.add("error", operations=["ListClusterJobs"], code="AccessDeniedException")
+        with pytest.raises(SnowballPermanentError, match=r"is ordered as CID.*\[SNB614\]$"):
+            runner.once(runner.cluster(), Ti())
+
+    def test_one_that_a_listing_has_twice(self, runner: Runner) -> None:
+        """As it has while pages shift."""
+        made = {runner.once(runner.cluster(), Ti(run_id=f"manual__{number}")) for number in range(2)}
+        if runner.store:
+            runner.store.kept.clear()
+        snowball_faults.add("shifted_listing", operations=["ListClusters"], count=1)
+        listed = [each["ClusterId"] for each in SnowballHook("snow").list_clusters(page_size=1)]
+        assert sorted(listed) == sorted(made)
 
     def test_a_node(self, runner: Runner) -> None:
         cluster_id = runner.once(runner.cluster(), Ti())
