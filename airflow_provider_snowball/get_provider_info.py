@@ -26,7 +26,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-snowball",
         "name": _INTEGRATION,
-        "description": "Wait for the jobs of an AWS Snowball cluster, and hand their list on.",
+        "description": "Order AWS Snowball devices, wait for them, and verify what they brought to S3.",
         "versions": [__version__],
         "integrations": [
             {

@@ -30,6 +30,7 @@ __all__ = [
     "Progress",
     "evaluate",
     "is_at_or_past",
+    "is_main",
     "parse_cluster_state",
     "parse_state",
     "portable",
@@ -180,12 +181,18 @@ def portable(job: Mapping[str, Any]) -> dict[str, Any]:
     return {_plain(key): _plain(value) for key, value in job.items()}
 
 
+def is_main(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a listed job is the main job of an export: its devices are those of its parts."""
+    return bool(entry.get("IsMaster")) or str(entry.get("JobId")).startswith("MID")
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, str):
-        # str() of a (str, Enum) member would be its name, not its value.
-        return str.__str__(value)
+        # str() of a (str, Enum) member would be its name, not its value. Half a character, which JSON can
+        # have, has no bytes: it would end the triggerer that is to hand it on.
+        return str.__str__(value).encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
         return portable(value)
     if isinstance(value, list | tuple):
@@ -373,7 +380,7 @@ def evaluate(
             str(_plain(description)) if description else None,
             _plain(entry.get("JobType")),
         )
-        if entry.get("IsMaster") and state not in _ENDED:
+        if is_main(entry) and state not in _ENDED:
             # Whatever state it has, its devices are still to come.
             waiting.append(job)
         elif is_at_or_past(state, goal, entry.get("JobType")):
@@ -398,12 +405,12 @@ def evaluate(
 
 def _all_that_count(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Leave main jobs out: a listing has their parts as well, sooner or later."""
-    has_parts = any(e.get("JobType") == JobType.EXPORT and not e.get("IsMaster") for e in entries)
+    has_parts = any(e.get("JobType") == JobType.EXPORT and not is_main(e) for e in entries)
     return [
         entry
         for entry in entries
         # One that was cancelled without any part stands for itself: none will come.
-        if not entry.get("IsMaster") or (entry.get("JobState") == JobState.CANCELLED and not has_parts)
+        if not is_main(entry) or (entry.get("JobState") == JobState.CANCELLED and not has_parts)
     ]
 
 
@@ -420,5 +427,6 @@ def _those_that_count(
         if (job_id := entry.get("JobId")) in wanted:
             listed.add(job_id)
             for each in parts.get(job_id) or [entry]:
-                counted[each.get("JobId")] = each
+                # Those without an id are as many as there are.
+                counted[each.get("JobId") or (job_id, len(counted))] = each
     return list(counted.values()), tuple(job_id for job_id in wanted if job_id not in listed)

@@ -21,5 +21,5 @@ with DAG(
     tags=["example", "snowball"],
     doc_md=__doc__,
 ) as dag:
-    CancelJobOperator(task_id="cancel", job_id="{{ params.job_id }}", fail_if_too_late=False)
+    CancelJobOperator(task_id="cancel", job_id="{{ params.job_id }}")
 # [END howto_snowball_cancel]

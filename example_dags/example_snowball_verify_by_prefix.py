@@ -35,6 +35,7 @@ with DAG(
         # The bucket has other objects, too.
         tolerate=["extra"],
         map_index_template="{{ task.prefixes | join(' ') }}",
+        # Together these have to cover all that was imported: what is outside is counted, and not compared.
     ).expand(prefixes=[["data/object-00"], ["data/object-01"]])
     wait_for_imports >> verify
 # [END howto_snowball_verify_by_prefix]

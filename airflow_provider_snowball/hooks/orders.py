@@ -19,7 +19,7 @@ from botocore.model import ListShape, Shape, StringShape, StructureShape
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from airflow_provider_snowball.hooks.errors import classify
-from airflow_provider_snowball.lifecycle import ArgumentError, JobState, JobType
+from airflow_provider_snowball.lifecycle import ArgumentError, JobState, JobType, is_main
 from airflow_provider_snowball.ordering.machine import Described, NotTaken, Seen, Taken, Unknown
 from airflow_provider_snowball.ordering.marker import is_marked
 from airflow_provider_snowball.waiting.calls import ErrorKind
@@ -133,9 +133,9 @@ def marked_orders(
         return tuple(_seen(each, "ClusterId", "ClusterState") for each in clusters)
     listed = hook.list_jobs() if cluster_id is None else hook.list_cluster_jobs(cluster_id)
     jobs = [each for each in listed if is_marked(each.get("Description"), marker)]
-    if any(each.get("IsMaster") for each in jobs):
+    if any(map(is_main, jobs)):
         # An export's parts are described as their main job is, which is what was ordered.
-        jobs = [each for each in jobs if each.get("IsMaster") or each.get("JobType") != JobType.EXPORT]
+        jobs = [each for each in jobs if is_main(each) or each.get("JobType") != JobType.EXPORT]
     return tuple(_seen(each, "JobId", "JobState") for each in jobs)
 
 

@@ -30,8 +30,9 @@ _CODE = re.compile(r" \[SNB\d{3}\]$")
 
 
 def bounded(text: str) -> str:
-    """Return a text in a single line, its beginning if it is too long."""
-    line, code = code_apart(" ".join(text.split()))
+    """Return a text in a single line, its beginning if it is too long, of characters that have bytes."""
+    whole = text.encode("utf-8", "replace").decode()
+    line, code = code_apart(" ".join(whole.split()))
     if len(line) > _LONGEST:
         line = f"{line[:_LONGEST]}… ({len(line)} characters)"
     return f"{line}{code}"

@@ -60,6 +60,7 @@ from airflow_provider_snowball.waiting.calls import (
     Call,
     DescribeCluster,
     DescribeJob,
+    ErrorKind,
     ListClusterJobs,
     ListJobs,
 )
@@ -83,6 +84,9 @@ MAX_PAGES = 10_000
 MAX_LISTING_SECONDS = 300.0
 #: Seconds to wait for a connection and for each answer, where connection and caller set none.
 DEFAULT_TIMEOUTS = Config(connect_timeout=15, read_timeout=15)
+#: The same for STS, which a client asks for a role before its first request: a wait's end waits for that.
+_OF_STS = Config(connect_timeout=5, read_timeout=5)
+_RETRIES_OF_STS = {"mode": "standard", "total_max_attempts": 2}
 #: Used where connection, caller, environment and profile set no retries of their own.
 DEFAULT_RETRIES = {"mode": "standard", "total_max_attempts": 5}
 #: The same for a client that many waits share: adaptive mode slows all of them once one is throttled.
@@ -162,11 +166,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 ) from None
             if conn_id == cls.default_conn_name:
                 raise
-            raise SnowballConnectionError(
-                f"Airflow connection {conn_id!r} cannot be found, or could not be looked up; create it under "
-                "Admin > Connections, or correct aws_conn_id. No other credentials are tried in its place"
-                " [SNB201]"
-            ) from error
+            raise SnowballConnectionError(_missing(conn_id)) from error
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -215,9 +215,35 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 self.log.warning(
                     "Airflow connection %r cannot be found: going on with what boto3 finds", self.aws_conn_id
                 )
+        self._is_found = found is not None
         return AwsConnectionWrapper(
             conn=found, region_name=self._region_name, botocore_config=self._config, verify=self._verify
         )
+
+    @property
+    def has_connection(self) -> bool:
+        """
+        Whether requests are by an Airflow connection, and not by what boto3 finds.
+
+        :raises SnowballConnectionError: if it cannot be found, or is none for AWS.
+        """
+        return bool(self.conn_config) and self._is_found
+
+    def missing_connection(self) -> str:
+        """Say that the connection is not there."""
+        return _missing(self.aws_conn_id)
+
+    def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:
+        """Return a session as the base class does; STS is asked for a role with little patience."""
+        hasty = copy.copy(self)
+        # What was set there goes before what is merged with it. The session itself has no use for it.
+        config = _OF_STS.merge(self.config)
+        if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]  # made of options
+            config = config.merge(Config(retries=_RETRIES_OF_STS))  # type: ignore[arg-type]  # a TypedDict there
+        hasty.conn_config = AwsConnectionWrapper(
+            conn=self.conn_config, botocore_config=config, verify=self.verify
+        )
+        return AwsGenericHook.get_session(hasty, region_name, deferrable)
 
     def get_client_type(
         self, region_name: str | None = None, config: Config | None = None, deferrable: bool = False
@@ -696,6 +722,10 @@ def make_call(hook: SnowballHook, call: Call) -> Any:
                 return _entries_of(hook.describe_job(job_id))
     except Exception as error:
         found = classify(error, hook.where())
+        if found.kind is ErrorKind.NOT_FOUND and hook.aws_conn_id and not hook.has_connection:
+            # Of the default connection: a lookup that failed looks like one that is not there. What boto3
+            # found in its place may be of another account, which does not know what this one has.
+            found.kind = ErrorKind.DENIED
     # Not above: what came would be the context of what is raised, secrets and all.
     raise found from found.__cause__
 
@@ -742,6 +772,13 @@ def _bounded(pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
                 raise SnowballAnswerError(
                     f"A listing was not at its end after {number} pages: each page named another one [SNB302]"
                 )
+
+
+def _missing(conn_id: str | None) -> str:
+    return (
+        f"Airflow connection {conn_id!r} cannot be found, or could not be looked up; create it under "
+        "Admin > Connections, or correct aws_conn_id. No other credentials are tried in its place [SNB201]"
+    )
 
 
 def _each_once(entries: list[Mapping[str, Any]], id_key: str) -> list[Mapping[str, Any]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, overload
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters
 from airflow_provider_snowball.compat import (
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SnowballSensor"]
 
+T = TypeVar("T")
+
 #: After the deadline, no request goes out that comes later than this.
 _GRACE = timedelta(seconds=10)
 #: The key of a wait's memory in Airflow's task state store. It stays.
@@ -61,7 +63,7 @@ _KEPT_OVER_TRIES = ("started_at", "since ", "seen ", "told ", "shown")
 _KEPT_AFTER_DEADLINE = timedelta(days=30)
 #: So many tasks of one DAG take a triggerer long to begin: 400 took minutes and 1.8 GB on Airflow 3.3.2.
 _CROWD = 50
-#: Seconds before a memory that could not be read is read again.
+#: Seconds before Airflow is asked again for what it did not tell.
 _PAUSES = (1.0, 5.0)
 _TRIGGERS = "airflow_provider_snowball.triggers.snowball"
 #: Those parameters of a wait that Airflow's sensors have, too.
@@ -133,6 +135,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     #: The parameters of a wait that a sensor does without.
     left_out: ClassVar[frozenset[str]] = frozenset()
     on_overdue: OnOverdue
+    job_ids: Any
     #: Whether what an earlier poke has seen could not be read in this process.
     _is_memory_unknown = False
 
@@ -177,6 +180,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         self.publish_devices = publish_devices
         for name, value in ours.items():
             setattr(self, name, value)
+        self._names_jobs = self.job_ids is not None
         self._check_that_changes_are_seen()
         # Of a mapped task, a worker judges them in execute(), where soft_fail and the like apply.
         if not is_made_from_mapped(self):
@@ -322,10 +326,17 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
     def _config(self) -> WaitConfig:
         try:
-            return WaitConfig.read(self._wait_arguments())
+            config = WaitConfig.read(self._wait_arguments())
+            if self._names_jobs and config.job_ids is None:
+                # Without names, all that is listed would do.
+                raise ArgumentError(
+                    "job_ids was to name the jobs to wait for, and came to None; look at the task that was "
+                    "to name them [SNB103]"
+                )
         except ValueError as error:
             # A rendered or mapped value: what a literal one would have met when the DAG was parsed.
             self._end(Fail(FailKind.PERMANENT, str(error), error))
+        return config
 
     def _poll(self, wait: Wait, poller: _Poller) -> Step:
         listing: Any
@@ -416,20 +427,20 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
         Before Airflow 3.3, no more than that this try has had a poke.
         """
-        known = self._told_by_reschedule(context)
         try:
             remembered = self._read_memory(context)
         except Exception as error:
             self.log.warning("What the wait has seen is not known to this try: %s", error)
             # Nor may it be written over: the next poke finds it, and what has changed since.
             self._is_memory_unknown = self.reschedule and not self.deferrable
-            return known
+            return self._told_by_reschedule(context)
         if not isinstance(remembered, dict):
-            return known
+            return self._told_by_reschedule(context)
         memory = {key: value for key, value in remembered.items() if isinstance(value, str)}
         this_try, first_try = try_numbers(context, self.retries or 0)
         if remembered.get("try_number") == this_try and "started_at" in memory:
             return memory
+        known = self._told_by_reschedule(context)
         # A task that was cleared is a new wait.
         if remembered.get("first_try") != first_try:
             return known
@@ -437,18 +448,13 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
     def _read_memory(self, context: Context) -> object:
         store = task_state_store(context)
-        for pause in (*_PAUSES, None):
-            try:
-                return store.get(_MEMORY) if store is not None else None
-            except Exception:
-                if pause is None:
-                    raise
-                time.sleep(pause)
-        raise AssertionError("the last round returns or raises")
+        return None if store is None else _with_pauses(lambda: store.get(_MEMORY))
 
     def _told_by_reschedule(self, context: Context) -> dict[str, str]:
         """Return what Airflow's own records of a rescheduled task tell of this try."""
-        first_poke = None if self.deferrable or not self.reschedule else first_poke_of_this_try(context)
+        if self.deferrable or not self.reschedule:
+            return {}
+        first_poke = _with_pauses(lambda: first_poke_of_this_try(context))
         if first_poke is None:
             return {}
         # Had the first poke failed, this try would not have been rescheduled; with silent_fail it may have.
@@ -494,6 +500,16 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                 raise AirflowSkipException(f"Skipping due to {name} is set to True.") from error
 
 
+def _with_pauses(ask: Callable[[], T]) -> T:
+    """Ask Airflow for something, and ask again where it does not answer."""
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except Exception:
+            time.sleep(pause)
+    return ask()
+
+
 def _kept(memory: Mapping[str, str]) -> dict[str, str]:
     """Return what of a memory is another try's too."""
     return {key: value for key, value in memory.items() if key.startswith(_KEPT_OVER_TRIES)}
@@ -519,12 +535,16 @@ class _Poller:
         from airflow_provider_snowball.triggers.rate_cap import RateCap, calls_per_second
 
         if self._hook is None:
+            found: RequestError | None = None
             try:
                 hook = SnowballHook.of(**self._sensor.aws_parameters)
                 hook.before_each_request(self._check_time)
                 hook.before_each_request(RateCap(calls_per_second()))
             except Exception as error:
-                raise classify(error) from None
+                found = classify(error)
+            if found is not None:
+                # Not above: what came would be the context of what is raised, secrets and all.
+                raise found from found.__cause__
             self._hook = hook
             SnowFamilyConsoleLink().follow(self._context, hook.find_region, hook.when_local)
         return make_call(self._hook, call)

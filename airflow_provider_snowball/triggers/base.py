@@ -135,8 +135,10 @@ class SnowballTrigger(BaseTrigger):
         if left > 0:
             subscription.first_after(left, age=left / 2)
         elif now < wait.deadline:
-            # Whoever comes late is served what others got meanwhile; but not in the last poll of all.
-            subscription.first_after(0.0, age=wait.config.poke_interval)
+            # Whoever comes late is served what others got meanwhile; but not in the last poll of all, nor
+            # what they got before this wait began: its jobs may be newer.
+            since = max((now - wait.started_at).total_seconds(), 0.0)
+            subscription.first_after(0.0, age=min(wait.config.poke_interval, since))
 
     async def _judge(
         self, wait: Wait, result: PollResult, subscription: Subscription

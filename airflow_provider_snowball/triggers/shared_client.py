@@ -28,6 +28,8 @@ T = TypeVar("T")
 LOOK_UP_EVERY = 900.0
 #: Seconds after which a lookup that failed, or a client that was denied, is tried anew; doubled each time.
 _FIRST_DELAY = 15.0
+#: Seconds after which a lookup has failed.
+_LONGEST_LOOK_UP = 60.0
 #: Calls are short and rare, and the cap on them comes first.
 _THREADS = 8
 #: boto3 clients may be used by several threads at once, but not built.
@@ -99,18 +101,21 @@ class SharedClient:
 
     async def _current(self) -> SnowballHook:
         async with self._lock:
-            now = time.monotonic()
-            if now >= self._look_up_at:
+            if time.monotonic() >= self._look_up_at:
                 try:
-                    await self._look_up()
-                except RequestError as error:
-                    self._failure = error
-                    self._put_off(now)
+                    # What looks connections up may be busy with another's that hangs, and all polls wait.
+                    async with asyncio.timeout(_LONGEST_LOOK_UP):
+                        await self._look_up()
+                except Exception as error:
+                    self._failure = error if isinstance(error, RequestError) else _classified(error)
+                    self._put_off(time.monotonic())
                     if self._hook is not None:
-                        log.warning("The client is kept, since its connection was not found: %s", error)
+                        log.warning(
+                            "The client is kept, since its connection was not found: %s", self._failure
+                        )
                 else:
                     self._failure = None
-                    self._look_up_at = now + LOOK_UP_EVERY
+                    self._look_up_at = time.monotonic() + LOOK_UP_EVERY
             if self._hook is not None:
                 return self._hook
             raise self._failure.copy() if self._failure else AssertionError("neither a client nor an error")
@@ -123,6 +128,10 @@ class SharedClient:
         fingerprint = await sync_to_async(_fingerprint_of)(hook)
         if self._hook is not None and fingerprint == self._fingerprint and not self._denied:
             return
+        if self._hook is not None and self._hook.has_connection and not hook.has_connection:
+            # Of the default one: a lookup that failed looks like a connection that is not there, and the
+            # account would be another, whatever boto3 finds.
+            raise RequestError(ErrorKind.DENIED, hook.missing_connection())
         await self._in_thread(_build, hook, self._cap)
         self._local_url = None
         hook.when_local(self._note_local)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow_provider_snowball.lifecycle import ClusterState, Progress, portable
+from airflow_provider_snowball.lifecycle import ClusterState, Progress, is_main, portable
 from airflow_provider_snowball.waiting.calls import (
     Call,
     DescribeCluster,
@@ -102,7 +102,7 @@ class CloserLook:
         if self._config.cluster_id is not None:
             return parts
         for job in self._config.wanted(jobs):
-            if not job.get("IsMaster"):
+            if not is_main(job):
                 continue
             job_id = job["JobId"]
             try:

@@ -10,6 +10,9 @@ from airflow_provider_snowball.waiting.calls import Call, ErrorKind, RequestErro
 
 __all__ = ["ScriptedClient", "ScriptedClients", "throttled"]
 
+#: The seconds that a call takes, whichever it is or by the call.
+Latency = float | Callable[[Call], float]
+
 #: What a client replies to a call, or raises, given the time on the loop's clock.
 Script = Callable[[Call, float], Any]
 
@@ -28,10 +31,12 @@ class ScriptedClient:
     One client.
 
     :param script: makes the reply to a call when it is over; an exception that it returns is raised.
-    :param latency: seconds that a call takes.
+    :param latency: seconds that a call takes, or a function that says how many.
     """
 
-    def __init__(self, script: Script = _nothing, *, latency: float = 0.0, region: str | None = None) -> None:
+    def __init__(
+        self, script: Script = _nothing, *, latency: Latency = 0.0, region: str | None = None
+    ) -> None:
         self.script = script
         self.latency = latency
         self.region = region
@@ -53,8 +58,8 @@ class ScriptedClient:
         loop = asyncio.get_running_loop()
         self.calls.append((loop.time(), call))
         try:
-            if self.latency:
-                await asyncio.sleep(self.latency)
+            if seconds := self.latency(call) if callable(self.latency) else self.latency:
+                await asyncio.sleep(seconds)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -75,7 +80,9 @@ class ScriptedClients:
     :param script: of the clients to come; ``script`` may be set to another one.
     """
 
-    def __init__(self, script: Script = _nothing, *, latency: float = 0.0, region: str | None = None) -> None:
+    def __init__(
+        self, script: Script = _nothing, *, latency: Latency = 0.0, region: str | None = None
+    ) -> None:
         self.made: list[tuple[Mapping[str, Any], ScriptedClient]] = []
         self.script = script
         self._latency = latency

@@ -359,7 +359,8 @@ class TestOrder:
         example = run_example("order", mark_success=others, **site)
         return dict(example.xcoms["show", -1])
 
-    def test_from_the_order_to_the_last_step(
+    @pytest.fixture
+    def ordered(
         self,
         snowball: SnowballServer,
         site: dict[str, str],
@@ -367,37 +368,46 @@ class TestOrder:
         run_example: RunExample,
         may_order: None,
         airflow_home: Path,
-    ) -> None:
-        client = client_of(snowball.endpoint_url)
-        assert client.list_jobs()["JobListEntries"] == []
+    ) -> Callable[[dict[str, int]], Run]:
+        """Return what runs the approved order to its end, with what the device brings: sizes by name."""
 
         def handed_over() -> int:
             query = "select count(*) from task_instance where task_id = 'hand_over' and state = 'success'"
             with closing(sqlite3.connect(airflow_home / "airflow.db", timeout=60)) as database:
                 return int(database.execute(query).fetchone()[0])
 
-        # The run that showed the order has marked it so.
-        before = handed_over()
+        def run(brought: dict[str, int]) -> Run:
+            # The run that showed the order has marked it so.
+            before = handed_over()
+            ended = Event()
 
-        def go_on() -> None:
-            """Let the device arrive, and come back once it was handed over."""
-            while not ended.wait(0.2):
-                for job in jobs_at(snowball.endpoint_url):
-                    if job["state"] == "New":
-                        steer(snowball.endpoint_url, job["job_id"], objects={"a.jpg": 1, "b.jpg": 2})
-                        steer(snowball.endpoint_url, job["job_id"], state="WithCustomer")
-                    elif job["state"] == "WithCustomer" and handed_over() > before:
-                        steer(snowball.endpoint_url, job["job_id"], state="Complete")
+            def go_on() -> None:
+                """Let the device arrive, and come back once it was handed over."""
+                while not ended.wait(0.2):
+                    for job in jobs_at(snowball.endpoint_url):
+                        if job["state"] == "New":
+                            steer(snowball.endpoint_url, job["job_id"], objects=brought)
+                            steer(snowball.endpoint_url, job["job_id"], state="WithCustomer")
+                        elif job["state"] == "WithCustomer" and handed_over() > before:
+                            steer(snowball.endpoint_url, job["job_id"], state="Complete")
 
-        ended = Event()
-        sender = Thread(target=go_on)
-        sender.start()
-        try:
-            approved = "" if asks_people() else shown["fingerprint"]
-            run = run_example("order", mark_success="approve_order|ask", **site, approved=approved)
-        finally:
-            ended.set()
-            sender.join()
+            sender = Thread(target=go_on)
+            sender.start()
+            try:
+                approved = "" if asks_people() else shown["fingerprint"]
+                return run_example("order", mark_success="approve_order|ask", **site, approved=approved)
+            finally:
+                ended.set()
+                sender.join()
+
+        return run
+
+    def test_from_the_order_to_the_last_step(
+        self, snowball: SnowballServer, ordered: Callable[[dict[str, int]], Run]
+    ) -> None:
+        client = client_of(snowball.endpoint_url)
+        assert client.list_jobs()["JobListEntries"] == []
+        run = ordered({"a.jpg": 1, "b.jpg": 2})
         assert run.state == "success"
         [entry] = client.list_jobs()["JobListEntries"]
         assert entry["Description"].startswith("Oslo [af-")
@@ -406,6 +416,21 @@ class TestOrder:
         assert run.xcoms["verify", -1]["alike"] == 2
         assert run.xcoms["hand_over", -1].endswith("a code of 29 characters")
         assert run.states["list_what_differs", -1] == "skipped"
+
+    def test_what_is_lacking_fails_the_run(self, ordered: Callable[[dict[str, int]], Run]) -> None:
+        """Though the task that lists it is the last one, and succeeds."""
+        run = ordered({"a.jpg": 1})
+        assert run.state == "failed"
+        assert run.states["verify", -1] == "failed"
+        assert [each["key"] for each in run.xcoms["list_what_differs", -1]] == ["b.jpg"]
+
+    @pytest.mark.parametrize("another", ["oslo-1", "Troms\u00f8"])
+    def test_a_plan_that_would_lose_a_device(
+        self, snowball: SnowballServer, run_example: RunExample, another: str
+    ) -> None:
+        sites = [{"id": each, "site": "Oslo"} for each in ("oslo-1", another)]
+        run = run_example("plan", mark_success="begin", sites=sites)
+        assert run.states["runs", -1] == "failed"
 
     @pytest.mark.skipif(asks_people(), reason="a person is asked")
     def test_nothing_is_ordered_unless_approved(
@@ -417,6 +442,8 @@ class TestOrder:
         assert client_of(snowball.endpoint_url).list_jobs()["JobListEntries"] == []
 
 
+# Nothing moves by itself: AWS cancels no job that is being prepared.
+@pytest.mark.parametrize("snowball", [1.0], indirect=True)
 def test_cancel(snowball: SnowballServer, run_example: RunExample) -> None:
     client = client_of(snowball.endpoint_url)
     job_id = order_import(client)

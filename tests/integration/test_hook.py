@@ -19,6 +19,7 @@ from airflow_provider_snowball.hooks.snowball import SnowballHook, make_call
 from airflow_provider_snowball.waiting.calls import ErrorKind, ListClusterJobs, RequestError
 from tests.fakes.json_server import JsonServer
 from tests.fakes.scripted_snowball import CLUSTER, job, job_id
+from tests.pages import blocks_of
 
 Page = tuple[int, dict[str, Any]]
 INVALID_TOKEN: Page = (400, {"__type": "InvalidNextTokenException", "Message": "the token has expired"})
@@ -335,3 +336,16 @@ def test_no_secret_is_logged(
         assert "planted-secret-value" not in repr(hook)
     printed = capsys.readouterr()
     assert "planted-secret-value" not in caplog.text + printed.out + printed.err
+
+
+def test_the_code_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    late, here = job(1, "InTransitToCustomer"), job(2, "WithCustomer")
+    (code,) = blocks_of("python", Path(__file__).parents[2] / "docs" / "reference_hook.md")
+    with Pages(page(late, here)) as server:
+        made = {"conn_type": "aws", "login": "testing", "password": "testing"}
+        extra = {"region_name": "eu-west-1", "endpoint_url": server.endpoint_url}
+        monkeypatch.setenv("AIRFLOW_CONN_SITE_NORTH", json.dumps(made | {"extra": extra}))
+        names: dict[str, Any] = {}
+        exec(code, names)
+    assert names["late"] == [late["JobId"]]
+    assert names["hook"].find_region() == "us-east-1"

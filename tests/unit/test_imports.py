@@ -147,7 +147,8 @@ def may_import(module: str, imported: str, parts: set[str]) -> bool:
 #: What it imports of others, the standard library apart.
 MAY_IMPORT_OF_OTHERS: dict[str, set[str]] = {
     "compat": {"airflow"},
-    "hooks": {"airflow.providers.amazon", "botocore"},
+    # urllib3 is botocore's own: what it says of connections is behind botocore's errors.
+    "hooks": {"airflow.providers.amazon", "botocore", "urllib3"},
     "plugin": {"airflow.plugins_manager"},
     "triggers": {"airflow.observability.stats", "airflow.stats", "airflow.triggers.base", "asgiref"},
     "emulator": {"boto3", "botocore", "moto", "pytest", "werkzeug"},

@@ -264,6 +264,17 @@ class TestWhichJobsCount:
         assert progress.missing == ("J2",)
         assert (progress.listed, progress.total) == (1, 2)
 
+    def test_parts_without_ids_are_as_many_as_there_are(self) -> None:
+        main = job(1, "InProgress", "EXPORT", IsMaster=True)
+        parts: list[Any] = [{"JobState": state} for state in ("InTransitToAWS", "Complete")]
+        progress = evaluate([main], "Complete", job_ids=["J1"], parts={"J1": parts})
+        assert (verdict(progress), progress.listed) == ("waiting", 2)
+
+    @pytest.mark.parametrize("job_ids", [None, ["MID1"]])
+    def test_a_main_job_is_known_by_its_id(self, job_ids: list[str] | None) -> None:
+        main: Any = {"JobId": "MID1", "JobState": "WithCustomer", "JobType": "EXPORT"}
+        assert verdict(evaluate([main], "WithCustomer", job_ids=job_ids)) == "waiting"
+
     def test_a_job_id_given_twice_is_one_job(self) -> None:
         progress = evaluate([], "Complete", job_ids=["J2", "J2"])
         assert progress.missing == ("J2",)
@@ -640,6 +651,11 @@ PORTABLE = {
 class TestPortable:
     def test_form(self) -> None:
         assert portable(ENTRY) == PORTABLE
+
+    def test_half_a_character_has_bytes(self) -> None:
+        """JSON can have one, which no trigger's event and no XCom can hand on."""
+        entry = json.loads('{"Description": "tray \\ud83d", "Tags": ["\\ude00"]}')
+        assert portable(entry) == {"Description": "tray ?", "Tags": ["?"]}
 
     def test_again_changes_nothing(self) -> None:
         assert portable(portable(ENTRY)) == PORTABLE

@@ -24,7 +24,7 @@ _ELSEWHERE = ("CONTRIBUTING.md",)
 
 
 #: Whose blocks other tests run.
-RUN = {"before_the_source_may_go.md", "test_your_dag.md"}
+RUN = {"before_the_source_may_go.md", "reference_hook.md", "test_your_dag.md"}
 
 
 def code_of(text: str) -> list[str]:

@@ -615,13 +615,18 @@ class TestTriggers:
 
         play(scene, arrives(90.0))
 
-    def test_a_late_joiner_is_served_without_a_call(self, play: Play) -> None:
+    @pytest.mark.parametrize(("began", "calls"), [(40.0, [0.0]), (29.0, [0.0, 30.0])])
+    def test_a_late_joiner_is_served_without_a_call(
+        self, began: float, calls: list[float], play: Play
+    ) -> None:
+        """After a restart, say; but not with what is older than the wait: its jobs may be newer."""
+
         async def scene(triggerer: Triggerer) -> None:
             first = triggerer.start(triggerer.wait_for(target_state="Complete", poke_interval=60.0))
             await asyncio.sleep(30)
-            event = await triggerer.start(triggerer.wait_for(poke_interval=60.0))
+            event = await triggerer.start(triggerer.wait_for(poke_interval=60.0, began=began))
             assert (event["status"], now()) == ("done", 30.0)
-            assert triggerer.clients.only.times == [0.0]
+            assert triggerer.clients.only.times == calls
             assert not first.done()
             await triggerer.stop(first)
 
@@ -652,6 +657,30 @@ class TestTriggers:
             await triggerer.stop(*crowd)
 
         play(scene, arrives(5000.0))
+
+    def test_it_is_told_though_nothing_answers(self, play: Play) -> None:
+        async def scene(triggerer: Triggerer) -> None:
+            event = await triggerer.start(triggerer.wait_for(timeout=1000.0))
+            assert event["kind"] == "timeout"
+            assert 1000.0 <= now() <= 1030.0
+
+        play(scene, arrives(0.0), latency=100_000.0)
+
+    def test_it_is_told_though_nothing_tells_of_the_cluster(self, play: Play) -> None:
+        def script(call: Call, now: float) -> Any:
+            return [job(1, "InTransitToCustomer")]
+
+        def latency(call: Call) -> float:
+            return 0.0 if isinstance(call, ListClusterJobs) else 100_000.0
+
+        async def scene(triggerer: Triggerer) -> None:
+            event = await triggerer.start(triggerer.wait_for(timeout=1000.0, min_jobs=5))
+            assert event["kind"] == "timeout"
+            assert 1000.0 <= now() <= 1030.0
+            # It was asked for, in vain.
+            assert any(isinstance(call, DescribeCluster) for _, call in triggerer.clients.only.calls)
+
+        play(scene, script, latency=latency)
 
     def test_each_keeps_its_own_verdict(self, play: Play) -> None:
         async def scene(triggerer: Triggerer) -> None:
