@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import runpy
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -424,14 +425,6 @@ class TestOrder:
         assert run.states["verify", -1] == "failed"
         assert [each["key"] for each in run.xcoms["list_what_differs", -1]] == ["b.jpg"]
 
-    @pytest.mark.parametrize("another", ["oslo-1", "Troms\u00f8"])
-    def test_a_plan_that_would_lose_a_device(
-        self, snowball: SnowballServer, run_example: RunExample, another: str
-    ) -> None:
-        sites = [{"id": each, "site": "Oslo"} for each in ("oslo-1", another)]
-        run = run_example("plan", mark_success="begin", sites=sites)
-        assert run.states["runs", -1] == "failed"
-
     @pytest.mark.skipif(asks_people(), reason="a person is asked")
     def test_nothing_is_ordered_unless_approved(
         self, snowball: SnowballServer, site: dict[str, str], run_example: RunExample, may_order: None
@@ -450,3 +443,13 @@ def test_cancel(snowball: SnowballServer, run_example: RunExample) -> None:
     run = run_example("cancel", job_id=job_id)
     assert run.state == "success"
     assert run.xcoms["cancel", -1]["JobState"] == client.list_jobs()["JobListEntries"][0]["JobState"]
+
+
+def test_a_plan_loses_no_device() -> None:
+    runs = runpy.run_path(str(EXAMPLES / "example_snowball_order.py"))["runs"].function
+    rows = [{"id": each, "site": "Oslo"} for each in ("oslo-1", "oslo-2")]
+    begun = [each["trigger_run_id"] for each in runs(params={"sites": rows}, run_id="manual__1")]
+    assert begun == ["manual__1__oslo-1", "manual__1__oslo-2"]
+    for another in ("oslo-1", "Troms\u00f8"):
+        with pytest.raises(ValueError, match=another):
+            runs(params={"sites": [*rows, {"id": another}]}, run_id="manual__1")
