@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.system.fire.snowball import cluster_id, job_id
+from tests.system.fire.snowball import JOBS, cluster_id, job_id
 
-__all__ = ["CONN_ID", "Cast", "Wait", "cast", "cast_of"]
+__all__ = ["CONN_ID", "OUTAGE_TIMEOUT", "OVERDUE_AFTER", "UNANSWERED", "Cast", "Wait", "cast", "cast_of"]
 
 CONN_ID = "fire"
 #: Seconds, and for each further hundred of waits: time enough for all to begin, and for some attacks.
 _TIMEOUT = 300.0
 _MORE_TIMEOUT = 240.0
 _SECOND = 1 / 86400
-#: Seconds in a state that make a job overdue.
-_OVERDUE_AFTER = 60.0
+#: Seconds in a state that make a job overdue, and seconds that a wait bears without an answer.
+OVERDUE_AFTER = 60.0
+OUTAGE_TIMEOUT = 30.0
 #: Tasks of one DAG. Of those that begin in the triggerer, Airflow reads the whole DAG for each.
 _IN_ONE_DAG = 20
 BEGUN: Mapping[str, Mapping[str, Any]] = {
@@ -71,10 +72,8 @@ _LAST = {"reach", "jobs", "unreachable"}
 _LAST_WAYS = {"deferred", "triggered", "rescheduled"}
 
 
-#: The first try ends in an outage; no later one has an answer at all, and what is wrong at its poll goes up:
-#: the connection may be gone just then.
-OUTAGE = (
-    "SnowballOutageError",
+#: What goes up as it came, where a try has had no answer yet; the connection may be gone just then.
+UNANSWERED = (
     "SnowballAnswerError",
     "ClientError",
     "ConnectionClosedError",
@@ -83,8 +82,9 @@ OUTAGE = (
     "ReadTimeoutError",
     "ResponseStreamingError",
     "SnowballConnectionError",
-    "SnowballTriggerError",
 )
+#: The first try ends in an outage; no later one has an answer at all.
+OUTAGE = ("SnowballOutageError", *UNANSWERED)
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,17 @@ class Wait:
     told: int = 0
     then: str | None = None
     last: bool = False
+
+    @property
+    def reaches(self) -> str | None:
+        """The state of its jobs by which it ends, if it ends by one."""
+        return self.then or self.moves
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of the jobs that it waits for."""
+        named = self.arguments.get("job_ids")
+        return set(named or (job_id(self.cluster, number) for number in range(JOBS)))
 
     @property
     def timeout(self) -> float | None:
@@ -211,11 +222,11 @@ def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any], timeout: 
             arguments |= {"timeout": timeout, "soft_fail": True}
             return Wait(name, cluster, arguments, "skipped", moves=None)
         case "outage":
-            arguments["outage_timeout"] = 30
+            arguments["outage_timeout"] = OUTAGE_TIMEOUT
             return Wait(name, cluster, arguments, "failed", OUTAGE, moves=None, fails=True)
         case "overdue":
             arguments |= {
-                "max_days_in_state": {"PreparingShipment": _OVERDUE_AFTER * _SECOND},
+                "max_days_in_state": {"PreparingShipment": OVERDUE_AFTER * _SECOND},
                 "on_overdue": "notify",
             }
             return Wait(name, cluster, arguments, told=5)
@@ -224,7 +235,7 @@ def _wait(name: str, cluster: str, kind: str, more: Mapping[str, Any], timeout: 
             return Wait(name, cluster, arguments, then="InTransitToAWS")
         case "late":
             arguments |= {
-                "max_days_in_state": {"PreparingShipment": _OVERDUE_AFTER * _SECOND},
+                "max_days_in_state": {"PreparingShipment": OVERDUE_AFTER * _SECOND},
                 "on_overdue": "fail",
             }
             return Wait(name, cluster, arguments, "failed", ("SnowballJobsOverdueError",), moves=None)

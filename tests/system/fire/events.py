@@ -10,7 +10,7 @@ from tests.system.fire.cast import Cast
 from tests.system.fire.deployment import Deployment
 from tests.system.fire.snowball import JOBS, job_id
 
-__all__ = ["events_by_asset", "events_without_a_run", "expected_events"]
+__all__ = ["events_by_asset", "events_without_a_run", "expected_events", "repeats"]
 
 
 def expected_events(cast: Cast) -> dict[str, set[str]]:
@@ -32,6 +32,24 @@ def events_by_asset(deployment: Deployment) -> dict[str, Counter[str]]:
         for name, extra in cursor.fetchall():
             extra = json.loads(extra) if isinstance(extra, str) else extra
             found.setdefault(name, Counter())[extra["payload"]["id"]] += 1
+    return found
+
+
+def repeats(deployment: Deployment) -> list[tuple[str, float, float]]:
+    """Return each event that was there before, with when it was, and when that was, in Unix time."""
+    query = """
+        select asset.name, asset_event.extra, extract(epoch from asset_event.timestamp)::float8
+        from asset_event join asset on asset.id = asset_id order by asset_event.timestamp
+    """
+    last: dict[tuple[str, str], float] = {}
+    found = []
+    with closing(deployment.postgres.connect()) as database, database.cursor() as cursor:
+        cursor.execute(query)
+        for name, extra, at in cursor.fetchall():
+            event_id = (json.loads(extra) if isinstance(extra, str) else extra)["payload"]["id"]
+            if (name, event_id) in last:
+                found.append((f"{name}: {event_id}", last[name, event_id], at))
+            last[name, event_id] = at
     return found
 
 

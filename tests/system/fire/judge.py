@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.system.fire.cast import Cast, Wait
+from tests.system.fire.cast import OUTAGE_TIMEOUT, OVERDUE_AFTER, UNANSWERED, Cast, Wait
 from tests.system.fire.plan import Fire
-from tests.system.fire.snowball import JOBS, job_id
+from tests.system.fire.snowball import JOBS, Log, job_id
 
 __all__ = ["AIRFLOWS_FAULTS", "NAMES", "Verdicts", "all_are_told", "judge"]
 
@@ -20,7 +20,9 @@ NAMES = (
     "wrong",
     "lost",
     "twice",
+    "early",
     "late",
+    "failed a try",
     "polled after its end",
     "told too little",
     "by Airflow",
@@ -35,8 +37,23 @@ AIRFLOWS_FAULTS = {
 }
 #: Seconds after which a deadline is told late by a triggerer.
 _ON_TIME = 30.0
-#: Seconds that a worker's run may take until it has told of an end, beside others.
+#: Seconds that a worker's run may take until it has told of an end, and for each that ends beside it.
 _WORKER = 60.0
+_BESIDE = 3.0
+#: Seconds from when a wait begins until its first poll.
+_BEGINS = 30.0
+#: What a worker raises where Airflow's API server or database is away just when it needs them.
+_AIRFLOW_IS_AWAY = frozenset(
+    {
+        "AirflowRuntimeError",
+        "ConnectError",
+        "HTTPStatusError",
+        "ReadError",
+        "ReadTimeout",
+        "RemoteProtocolError",
+        "ServerResponseError",
+    }
+)
 #: Seconds in which a triggerer may not know yet that a task of its has ended.
 _LAST_POLLS = 30.0
 
@@ -49,6 +66,8 @@ class Verdicts:
     texts: list[str] = field(default_factory=list)
     #: Tries that Airflow failed by a fault of its own, most of which had another.
     faults: Counter[str] = field(default_factory=Counter)
+    #: What tries failed for besides, other than what they have to come to.
+    tries: Counter[str] = field(default_factory=Counter)
 
     def add(self, verdict: str, text: str = "") -> None:
         """Count a verdict."""
@@ -67,14 +86,15 @@ class Verdicts:
     def __str__(self) -> str:
         table = "\n".join(f"{name:22}{self.counts[name]:5}" for name in NAMES)
         faults = [f"Airflow failed {count} tries: {fault}" for fault, count in self.faults.items()]
-        return "\n".join([table, *faults, *self.texts])
+        tries = [f"{count} tries failed by {what}" for what, count in sorted(self.tries.items())]
+        return "\n".join([table, *faults, *tries, *self.texts])
 
 
-def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdicts:
+def judge(fire: Fire, log: Log, home: Path) -> Verdicts:
     """
     Judge the waits of a fire that is over.
 
-    :param polls: when each cluster was listed.
+    :param log: what Snowball has seen.
     """
     with fire.deployment.postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -86,6 +106,8 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
             "select task_id, try_number from task_instance_history where state not in ('success', 'skipped')"
         )
         not_ended = set(cursor.fetchall())
+        cursor.execute("select task_id, value from xcom where key = 'return_value'")
+        results = {task_id: json.loads(v) if isinstance(v, str) else v for task_id, v in cursor.fetchall()}
     ends = _by_task(_lines(home / "ends.jsonl"))
     twice = {
         name
@@ -102,14 +124,17 @@ def judge(fire: Fire, polls: Mapping[str, Sequence[float]], home: Path) -> Verdi
     for name, wait in fire.cast.waits.items():
         if name in fire.deleted:
             verdicts.add("wrong" if name in instances else "right", f"{name} is there" * (name in instances))
-            _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), fire.deleted[name])
+            _judge_time(verdicts, fire, wait, log.polls.get(wait.cluster, []), fire.deleted[name])
             continue
         state, tries, ended_at = instances[name]
         _judge_end(verdicts, fire, wait, state, tries, ends.get(name, []))
+        _judge_tries(verdicts, fire, wait, ends.get(name, []), log)
+        if name not in fire.by_hand and state == "success":
+            _judge_result(verdicts, wait, results.get(name))
         if name in twice:
             verdicts.add("twice", f"{name}: {ends[name]}")
         if ended_at is not None:
-            _judge_time(verdicts, fire, wait, polls.get(wait.cluster, []), ended_at, tries=tries)
+            _judge_time(verdicts, fire, wait, log.polls.get(wait.cluster, []), ended_at, tries=tries)
         if wait.then is not None:
             _judge_changes(verdicts, wait, changes.get(name, []))
         if wait.told:
@@ -143,6 +168,52 @@ def _judge_end(
         verdicts.add("right")
 
 
+def _judge_tries(
+    verdicts: Verdicts, fire: Fire, wait: Wait, ends: Sequence[Mapping[str, Any]], log: Log
+) -> None:
+    """Judge each end of a try: whether it could be so by then, and what it failed for."""
+    before = 0.0
+    for end in ends:
+        kind = end["error"][0] if end["error"] else end["end"]
+        not_before = None if wait.name in fire.by_hand else _not_before(wait, kind, end["at"], log)
+        if not_before is not None and end["at"] < not_before:
+            verdicts.add("early", f"{wait.name}, {not_before - end['at']:.0f} s too early: {end}")
+        if end["end"] == "failed" and kind not in wait.errors:
+            verdicts.tries["Airflow's word" if kind == "str" else kind] += 1
+        may_fail = kind in ("str", *_AIRFLOW_IS_AWAY)
+        if kind in UNANSWERED:
+            # One that begins in the triggerer does not know after a restart; a listing of all is anybody's;
+            # and one that pokes goes on for a while after Airflow has given it up.
+            is_known = wait.name.startswith(("deferred_", "rescheduled_")) and "cluster_id" in wait.arguments
+            may_fail = not is_known or not log.answered(wait.cluster, before + _LAST_POLLS, end["at"])
+        if end["end"] == "failed" and not may_fail and kind not in set(wait.errors) - set(UNANSWERED):
+            verdicts.add("failed a try", f"{wait.name}: {end}")
+        before = end["at"]
+
+
+def _not_before(wait: Wait, kind: str, at: float, log: Log) -> float | None:
+    """Return when an end may be at the earliest, None if it may be at any time."""
+    began = min(log.polls.get(wait.cluster, [0.0]))
+    match kind:
+        case "success" | "SnowballTargetUnreachableError" if wait.reaches is not None:
+            return log.moved_at(wait.cluster, wait.reaches)
+        case "AirflowSensorTimeout" | "skipped" if wait.timeout is not None:
+            return began + wait.timeout - _BEGINS
+        case "SnowballJobsOverdueError":
+            return began + OVERDUE_AFTER - 1.0
+        case "SnowballOutageError":
+            answers = [each for each in log.answers.get(wait.cluster, ()) if each < at]
+            return max(answers, default=began) + OUTAGE_TIMEOUT - 1.0
+    return None
+
+
+def _judge_result(verdicts: Verdicts, wait: Wait, result: Any) -> None:
+    """Judge what a wait hands on: the jobs that it waited for, where it has them."""
+    jobs = {each["JobId"]: each["JobState"] for each in result} if isinstance(result, list) else {}
+    if jobs != dict.fromkeys(wait.ids, wait.reaches):
+        verdicts.add("wrong", f"{wait.name} hands on {result}")
+
+
 def _fault_of(end: Mapping[str, Any]) -> str | None:
     text = end["error"][1] if end["error"] else ""
     return next((fault for sign, fault in AIRFLOWS_FAULTS.items() if sign in text), None)
@@ -158,12 +229,15 @@ def _judge_time(
         deadline = min(polls) + wait.timeout
         # In a worker, by its next poll.
         on_time = wait.arguments["poke_interval"] if "mode" in wait.arguments else _ON_TIME
-        late = ended_at - deadline
-        was_away = any(
-            began < deadline + on_time + _WORKER and until > deadline - 5 for began, until in fire.down
-        )
-        if late > on_time + _WORKER and not was_away:
-            verdicts.add("late", f"{wait.name} timed out {late:.0f} s after its deadline")
+        on_time += _WORKER + _BESIDE * sum(each.timeout is not None for each in fire.cast.waits.values())
+        due = deadline
+        # Whatever was away by then has its time once it is back.
+        for began, until in sorted(fire.down):
+            if began <= due + on_time:
+                due = max(due, until)
+        if (late := ended_at - due) > on_time:
+            text = f"{wait.name} timed out {ended_at - deadline:.0f} s after its deadline"
+            verdicts.add("late", f"{text}, {late:.0f} s after all was there")
     after = [poll for poll in polls if poll > ended_at + _LAST_POLLS]
     if after:
         verdicts.add(

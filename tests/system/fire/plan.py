@@ -70,7 +70,7 @@ class Fire:
     A plan, and what was done.
 
     :param seed: everything that is left to chance follows from it.
-    :param down: when a part of the deployment was away, from and until, in Unix time.
+    :param down: when a part of the deployment was away, from and until, in Unix time; Snowball is none.
     :param by_hand: what a user did to tasks: their names, and the states that they have to have since.
     :param cleared: the names of those that a user cleared, and which try that was.
     :param deleted: the names of the waits whose run was deleted, and when, in Unix time.
@@ -295,7 +295,6 @@ class Fire:
         yield
         time.sleep(max(began + seconds - time.time(), 0.0))
         self.deployment.snowball.fault(None)
-        self._away(began)
 
     def _postgres(self, how: signal.Signals) -> None:
         began = time.time()

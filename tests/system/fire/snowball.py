@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import multiprocessing
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
-__all__ = ["FireSnowball", "cluster_id", "job_id", "jobs_of"]
+__all__ = ["FireSnowball", "Log", "cluster_id", "job_id", "jobs_of"]
 
 JOBS = 5
 
@@ -29,6 +31,29 @@ def cluster_id(number: int) -> str:
 def job_id(cluster: str, number: int = 0) -> str:
     """Return the id of one of a cluster's jobs."""
     return f"JID{cluster[3:-4]}{int(cluster[-3:]):03d}{number}"
+
+
+@dataclass(frozen=True)
+class Log:
+    """
+    What a server has seen, in Unix time, by cluster.
+
+    :param polls: when it was listed, whatever was answered.
+    :param answers: when it was listed and that was answered well.
+    :param moves: when its jobs were in which state, from then on.
+    """
+
+    polls: dict[str, list[float]]
+    answers: dict[str, list[float]]
+    moves: dict[str, list[tuple[float, str]]]
+
+    def moved_at(self, cluster: str, state: str) -> float:
+        """Return when a cluster's jobs were first in a state; later than anything if they never were."""
+        return min((at for at, there in self.moves.get(cluster, ()) if there == state), default=math.inf)
+
+    def answered(self, cluster: str, since: float, until: float) -> bool:
+        """Tell whether a listing of a cluster was answered well between two times."""
+        return any(since < at < until for at in self.answers.get(cluster, ()))
 
 
 class FireSnowball:
@@ -75,6 +100,12 @@ class FireSnowball:
         """Answer all calls badly: ``hang``, ``reset``, ``throttle``, ``500`` or ``torn``; None for well."""
         self._control(fault=kind)
 
+    def log(self) -> Log:
+        """Return what it has seen."""
+        told = self._control(all=True)
+        moves = {cluster: [(at, state) for at, state in each] for cluster, each in told["moves"].items()}
+        return Log(told["polls"], told["answers"], moves)
+
     def polls(self) -> dict[str, list[float]]:
         """Return when each cluster was listed, whatever was answered, in Unix time."""
         return dict(self._control()["polls"])
@@ -91,9 +122,13 @@ class _Server:
         self.failing: set[str] = set()
         self.fault: str | None = None
         self.polls: dict[str, list[float]] = {}
+        self.answers: dict[str, list[float]] = {}
+        self.moves: dict[str, list[tuple[float, str]]] = {}
 
     def control(self, change: dict[str, Any]) -> None:
-        self.states |= change.get("states", {})
+        for cluster, state in change.get("states", {}).items():
+            self.moves.setdefault(cluster, []).append((time.time(), state))
+            self.states[cluster] = state
         self.failing |= set(change.get("failing", ()))
         if "fault" in change:
             self.fault = change["fault"]
@@ -108,7 +143,9 @@ class _Server:
                 body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
                 if head[0].split()[1] == "/control":
                     self.control(body)
-                    writer.write(_answer(200, {"polls": self.polls}))
+                    # Only what is asked for: this is asked often.
+                    all_of_it = {"answers": self.answers, "moves": self.moves} if body.get("all") else {}
+                    writer.write(_answer(200, {"polls": self.polls, **all_of_it}))
                 else:
                     fault = self.fault
                     answer = self._answer(headers["x-amz-target"].rpartition(".")[2], body)
@@ -135,6 +172,8 @@ class _Server:
             return _answer(400, {"__type": "ThrottlingException", "message": "Rate exceeded"})
         if self.fault == "500" or cluster in self.failing:
             return _answer(500, {"__type": "InternalFailure", "message": "try again"})
+        if operation == "ListClusterJobs" and self.fault is None:
+            self.answers.setdefault(cluster, []).append(time.time())
         if operation == "DescribeCluster":
             return _answer(200, {"ClusterMetadata": {"ClusterState": "InUse"}})
         if operation == "ListJobs":
