@@ -67,9 +67,9 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
 
     It never ends. Whatever it fires has an ``id``. From Airflow 3.3 on it remembers in the asset's state
     store what it has fired: nothing is lost, and an event is fired again, with the same ``id``, only if a
-    process dies within the quarter of a minute until it is known that Airflow has it. Before, it can
-    remember nothing: only ``fire="all"`` is taken, which fires again, with the same ``id``, whenever a
-    triggerer starts.
+    process dies, or a triggerer loses the watcher to another, within the quarter of a minute until it is
+    known that Airflow has the event. Before, it can remember nothing: only ``fire="all"`` is taken, which
+    fires again, with the same ``id``, whenever a triggerer starts.
 
     An outage delays events and ends nothing. All watchers and waits of a triggerer share their polls.
 

@@ -34,8 +34,12 @@ class LocalServer(ABC):
     def handler(self) -> type[QuietHandler]:
         """Return the class that answers requests."""
 
+    def server(self) -> ThreadingHTTPServer:
+        """Return what serves, on a port of its own."""
+        return ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
+
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
+        self._server = self.server()
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self

@@ -175,19 +175,11 @@ class TestMigration:
         assert run.state == "failed"
         assert run.xcoms["list_what_differs", -1][0]["kind"] == "wrong_size"
 
-    @pytest.mark.xfail(
-        Version("3.0") <= Version(airflow_version) < Version("3.1"),
-        reason="among its debug lines, Airflow 3.0 prints what a task asks it to mask",
-        strict=True,
-    )
-    def test_objects_that_failed_keep_the_source(
-        self,
-        snowball: SnowballServer,
-        imports: list[str],
-        run_example: RunExample,
-        airflow_home: Path,
-        capfd: pytest.CaptureFixture[str],
-    ) -> None:
+    @pytest.fixture
+    def one_failed(
+        self, snowball: SnowballServer, imports: list[str], run_example: RunExample
+    ) -> Callable[[], Run]:
+        """Return what runs the migration of two imports, an object of which failed."""
         steer(snowball.endpoint_url, imports[0], objects={"0.jpg": 1})
         steer(
             snowball.endpoint_url,
@@ -195,7 +187,10 @@ class TestMigration:
             objects={"a.jpg": 1, "b.jpg": 2},
             failed_objects={"b.jpg": "gone"},
         )
-        run = run_example("migration", job_ids=imports)
+        return lambda: run_example("migration", job_ids=imports)
+
+    def test_objects_that_failed_keep_the_source(self, one_failed: Callable[[], Run]) -> None:
+        run = one_failed()
         assert run.state == "failed"
         assert [(each["kind"], each["key"]) for each in run.xcoms["list_what_differs", -1]] == [
             ("failed", "b.jpg")
@@ -204,7 +199,18 @@ class TestMigration:
         assert run.states["everything_is_there", -1] == "upstream_failed"
         if asks_people():
             assert run.states["approve", -1] == run.states["source_may_be_deleted", -1] == "upstream_failed"
-        # No link to a log is kept anywhere: not in XComs, rendered templates, the tasks' logs or output.
+
+    @pytest.mark.xfail(
+        Version("3.0") <= Version(airflow_version) < Version("3.1"),
+        reason="among its debug lines, Airflow 3.0 prints what a task asks it to mask",
+        raises=AssertionError,
+        strict=True,
+    )
+    def test_no_link_to_a_log_is_kept(
+        self, one_failed: Callable[[], Run], airflow_home: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """Not in XComs, rendered templates, the tasks' logs or output."""
+        run = one_failed()
         logs = "".join(file.read_text() for file in (airflow_home / "logs").rglob("*.log"))
         for kept in (repr(run), logs, *capfd.readouterr()):
             assert "X-Amz" not in kept

@@ -349,3 +349,12 @@ def test_the_code_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
         exec(code, names)
     assert names["late"] == [late["JobId"]]
     assert names["hook"].find_region() == "us-east-1"
+
+
+def test_a_region_of_the_configuration_goes_before_all(hook_of: Callable[..., SnowballHook]) -> None:
+    """As botocore has it; in requests and in what is said of them."""
+    with Pages(page(job(1, "New"))) as server:
+        hook = hook_of(server, region_name="eu-west-1", config={"region_name": "ap-south-1"})
+        assert hook.list_cluster_jobs(CLUSTER)
+        assert hook.conn.meta.region_name == hook.find_region() == "ap-south-1"
+        assert hook.where().startswith("region ap-south-1, ")

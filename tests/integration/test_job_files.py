@@ -6,17 +6,21 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from socketserver import BaseRequestHandler, TCPServer
+from typing import Any
 
 import pytest
 
 from airflow_provider_snowball.emulator import snowball_clock
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.exceptions import SnowballFileError
-from airflow_provider_snowball.hooks.job_files import lines_of, open_link
+from airflow_provider_snowball.hooks.job_files import LONGEST_LINE, lines_of, open_link
 from airflow_provider_snowball.hooks.snowball import SnowballHook
 from tests.fakes.emulated import client_of, order_import, steer
 from tests.fakes.fleet_server import connection
+from tests.fakes.json_server import JsonServer
+from tests.fakes.tls_files import TlsFiles
 
 SECRET = "X-Amz-Signature"
 DAY = 86400.0
@@ -137,9 +141,50 @@ class TestBadDays:
             open_link(f"http://127.0.0.1:9/log?{SECRET}=hunter2", "the log")
         assert "hunter2" not in str(caught.value)
 
+    def test_a_line_without_an_end(self, serve: Callable[..., str]) -> None:
+        lines = lines_of(open_link(serve(b"a\n" + b"x" * 3 * LONGEST_LINE), "the log"), "the log")
+        assert next(lines) == b"a\n"
+        with pytest.raises(SnowballFileError, match=r"^The log has a line of more than 1048576 bytes"):
+            next(lines)
+
+    def test_no_redirect_to_where_anybody_can_read(self, serve: Callable[..., str], tmp_path: Path) -> None:
+        refused = pytest.raises(SnowballFileError, match="redirects from https to http, ")
+        with TlsFiles(b"", tmp_path, redirect=serve(b"a\n")) as files, refused as caught:
+            open_link(files.link, "the log", verify=str(files.ca_bundle))
+        assert "hunter2" not in str(caught.value)
+
     def test_no_link_of_another_kind(self) -> None:
         with pytest.raises(SnowballFileError, match="neither https nor http"):
             open_link("file:///etc/passwd", "the log")
+
+
+class Described(JsonServer):
+    """Describes a job whose log is behind a link."""
+
+    def __init__(self, link: str) -> None:
+        super().__init__()
+        self.link = link
+
+    def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        job = {"JobId": body["JobId"], "JobState": "Complete", "JobLogInfo": {"JobFailureLogURI": self.link}}
+        return 200, {"JobMetadata": job}
+
+
+@pytest.mark.parametrize("how", ["verify", "False", "AWS_CA_BUNDLE", "nothing"])
+def test_whom_listings_trust_logs_trust(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TlsFiles(LOG, tmp_path) as files, Described(files.link) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", connection(server.endpoint_url))
+        ways: dict[str, bool | str] = {"verify": str(files.ca_bundle), "False": False}
+        verify = ways.get(how)
+        if how == "AWS_CA_BUNDLE":
+            monkeypatch.setenv("AWS_CA_BUNDLE", str(files.ca_bundle))
+        log = SnowballHook("snowball_test", verify=verify).iter_job_log
+        job_id = "JID123e4567-e89b-12d3-a456-426655440000"
+        if how == "nothing":
+            with pytest.raises(SnowballFileError, match="CERTIFICATE_VERIFY_FAILED"):
+                log(job_id, "failure")
+        else:
+            assert "".join(f"{line}\n" for line in log(job_id, "failure")) == LOG.decode()
 
 
 LOG = b"Bucket,Key,Size,Error\nx,a,1,gone\nx,b,2,gone\n"

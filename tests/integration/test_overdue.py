@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_snowball.compat import remembers_between_pokes
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
 from tests.fakes.fleet_server import connection
@@ -23,7 +24,7 @@ try:
 except ImportError:  # before 3.2
     from airflow.exceptions import TaskDeferred  # type: ignore[assignment, no-redef, unused-ignore]  # the same class
 
-MODES = ["poke", "deferrable"]
+MODES = ["poke", "deferrable", *(["reschedule"] if remembers_between_pokes() else [])]
 NEW, WAY, HERE = (job(1, state) for state in ("New", "InTransitToCustomer", "WithCustomer"))
 
 

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,6 +41,9 @@ COMPONENTS = {
 #: Each has to have a name and a file of its own.
 _CELERY_WORKER = ("celery", "worker", "--skip-serve-logs", "--concurrency", "2")
 _READY_WITHIN = 300.0
+_PORTS = range(16384, 32768)
+#: So many workers of pytest-xdist have ports of their own.
+_WORKERS = 16
 _STOPS_WITHIN = 20.0
 
 
@@ -334,10 +337,17 @@ def strange_listeners(home: Path) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """
+    Return a port that is free, and stays so until a server takes it, be that a minute later.
+
+    It is below those that the system hands out by itself. Workers of pytest-xdist have ports of their own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = _PORTS[secrets.randbelow(len(_PORTS) // _WORKERS) * _WORKERS + worker % _WORKERS]
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
 
 
 def _fernet_key() -> str:

@@ -12,6 +12,7 @@ try:
 except ImportError:  # Airflow 2.11
     from airflow.models.dag import DAG  # type: ignore[no-redef]  # the same there
 
+from airflow_provider_snowball.compat import remembers_between_pokes
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 from tests.fakes.fleet_server import cluster_id
 
@@ -44,6 +45,8 @@ MEANINGS: dict[str, Any] = {
     "break_off_once": break_off_once,
 }
 MODES: dict[str, dict[str, Any]] = {"poke": {"mode": "poke"}, "deferrable": {"deferrable": True}}
+if remembers_between_pokes():
+    MODES["reschedule"] = {"mode": "reschedule"}
 
 with DAG(dag_id="overdue", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
     for number, (name, mode) in enumerate((name, mode) for name in MEANINGS for mode in MODES):
