@@ -118,4 +118,8 @@ class SnowballConnectionError(SnowballError):
 
 
 class SnowballFileError(SnowballError):
-    """A job's report or log, or a manifest, is not there, or cannot be read to its end. ``retries`` apply."""
+    """
+    A job's report or log, or a manifest, is not there, or cannot be read to its end; or a file not written.
+
+    ``retries`` apply.
+    """

@@ -370,6 +370,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         :param page_size: as for :meth:`list_cluster_jobs`.
         :raises ValueError: if ``page_size`` is out of bounds.
+        :raises SnowballAnswerError: if an answer is not whole, or the listing does not end.
+        :raises botocore.exceptions.ClientError: for other errors, as the API answers.
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_jobs`
         """
@@ -382,6 +384,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         :param page_size: as for :meth:`list_cluster_jobs`.
         :raises ValueError: if ``page_size`` is out of bounds.
+        :raises SnowballAnswerError: if an answer is not whole, or the listing does not end.
+        :raises botocore.exceptions.ClientError: for other errors, as the API answers.
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_clusters`
         """
@@ -393,6 +397,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         Return a cluster's metadata, its own ``ClusterState`` among them.
 
         :raises ValueError: before any request, if the id has the wrong form.
+        :raises botocore.exceptions.ClientError: ``InvalidResourceException`` if there is none; others as the
+            API answers.
+        :raises SnowballAnswerError: if the answer is not whole.
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_cluster`
         """
@@ -414,6 +421,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         :meth:`iter_job_log` and :meth:`job_report` follow them.
 
         :raises ValueError: before any request, if the id has the wrong form.
+        :raises botocore.exceptions.ClientError: ``InvalidResourceException`` if there is none; others as the
+            API answers.
+        :raises SnowballAnswerError: if the answer is not whole.
 
         .. seealso:: :external+boto3:py:meth:`Snowball.Client.describe_job`
         """

@@ -120,7 +120,9 @@ class CancelJobOperator(_CancelOperator):
     :param fail_if_too_late: whether the task fails if AWS cancels the job no more; if not, the log has a
         warning.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
-    :raises SnowballPermanentError: if it is too late, there is no such job, or access is denied.
+    :raises SnowballPermanentError: if a rendered argument has the wrong form, it is too late, there is no
+        such job, or access is denied.
+    :raises SnowballAnswerError: if an answer is not whole; ``retries`` apply.
     :raises botocore.exceptions.ClientError: for other errors, as the API answers; ``retries`` apply.
 
     .. seealso:: :external+boto3:py:meth:`Snowball.Client.cancel_job`
@@ -174,7 +176,9 @@ class CancelClusterOperator(_CancelOperator):
     :param fail_if_too_late: whether the task fails if AWS cancels the cluster no more; if not, the log has a
         warning.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
-    :raises SnowballPermanentError: if it is too late, there is no such cluster, or access is denied.
+    :raises SnowballPermanentError: if a rendered argument has the wrong form, it is too late, there is no
+        such cluster, or access is denied.
+    :raises SnowballAnswerError: if an answer is not whole; ``retries`` apply.
     :raises botocore.exceptions.ClientError: for other errors, as the API answers; ``retries`` apply.
 
     .. seealso:: :external+boto3:py:meth:`Snowball.Client.cancel_cluster`

@@ -94,7 +94,9 @@ class ListClusterJobsOperator(_ListOperator):
     :param job_states: return only jobs in these states (templated); None returns all.
     :param page_size: jobs asked for in each request, 1 to 100; None leaves it to the API.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
-    :raises SnowballPermanentError: if what is asked for does not exist, or access is denied.
+    :raises SnowballPermanentError: if a rendered argument has the wrong form, what is asked for does not
+        exist, or access is denied.
+    :raises SnowballAnswerError: if an answer is not whole; ``retries`` apply.
     :raises botocore.exceptions.ClientError: for other errors, as the API answers; ``retries`` apply.
 
     .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_cluster_jobs`
@@ -144,7 +146,9 @@ class ListClustersOperator(_ListOperator):
     :param cluster_states: return only clusters in these states, of
         :class:`~airflow_provider_snowball.lifecycle.ClusterState` (templated); None returns all.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
-    :raises SnowballPermanentError: if access is denied, or the connection is malformed.
+    :raises SnowballPermanentError: if a rendered argument has the wrong form, access is denied, or the
+        connection is malformed.
+    :raises SnowballAnswerError: if an answer is not whole; ``retries`` apply.
     :raises botocore.exceptions.ClientError: for other errors, as the API answers; ``retries`` apply.
 
     .. seealso:: :external+boto3:py:meth:`Snowball.Client.list_clusters`

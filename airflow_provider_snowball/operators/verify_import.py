@@ -64,8 +64,11 @@ class VerifyImportOperator(AwsParameters):
     :param request_payer: whether the requester pays for requests to the buckets.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
     :raises SnowballVerificationError: if anything differs, or a job is no import that is Complete.
-    :raises SnowballFileError: if a log or the manifest cannot be read; ``retries`` apply.
-    :raises SnowballPermanentError: if access is denied, or what is asked for does not exist.
+    :raises SnowballFileError: if a log or the manifest cannot be read, or the report cannot be written;
+        ``retries`` apply.
+    :raises SnowballPermanentError: if a rendered argument has the wrong form, access is denied, or what is
+        asked for does not exist.
+    :raises SnowballAnswerError: if an answer is not whole; ``retries`` apply.
     :raises botocore.exceptions.ClientError: for other errors, as the API answers; ``retries`` apply.
 
     .. seealso:: https://docs.aws.amazon.com/snowball/latest/developer-guide/importtype.html

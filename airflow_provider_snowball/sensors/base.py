@@ -123,8 +123,11 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed if it is literal.
     :raises SnowballTargetUnreachableError: if a job ended without reaching the target.
     :raises SnowballJobsOverdueError: if a job is overdue and ``on_overdue`` is "fail".
-    :raises SnowballPermanentError: if what is asked for does not exist, or access is denied from the start.
+    :raises SnowballPermanentError: if a rendered argument has the wrong form, what is asked for does not
+        exist, or access is denied from the start.
     :raises SnowballOutageError: after ``outage_timeout``; ``retries`` apply.
+    :raises SnowballTriggerError: if the triggerer gave no verdict; ``retries`` apply. As do they to
+        SnowballAnswerError and botocore's errors, which a try raises before its first answer.
     :raises AirflowSensorTimeout: after ``timeout``.
     """
 
