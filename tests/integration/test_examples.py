@@ -362,7 +362,7 @@ class TestOrder:
     @pytest.fixture
     def shown(self, site: dict[str, str], run_example: RunExample) -> dict[str, Any]:
         """Return the order, as a run has shown it that nobody approved."""
-        others = "approve_order|is_approved|order|wait_.*|hand_over|verify|ask|list_.*"
+        others = "approve_order|is_approved|order|wait_.*|hand_over|verify|ask|everything_.*|list_.*"
         example = run_example("order", mark_success=others, **site)
         return dict(example.xcoms["show", -1])
 
