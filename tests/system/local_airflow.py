@@ -52,6 +52,7 @@ _ABROAD = "eu-central-1"
 _LIMIT = re.compile(r'\{"InTransitToCustomer": 10\}')
 _TOGETHER = re.compile(r"timedelta\(hours=1\)")
 #: The example with DAGs that devices begin, and the runs that there are to see besides.
+_CANCEL = "example_snowball_cancel"
 _ARRIVALS = "example_snowball_arrivals"
 _TELL = "example_snowball_tell"
 #: Days after which another device is ordered, and after which one in transit is late.
@@ -127,18 +128,27 @@ def order_for_examples(endpoint_url: str, dags: Path, seconds_a_day: float) -> N
             continue
         text = _CLUSTER.sub(lambda _: order_cluster(endpoint_url)[0], example.read_text())
         text = _CLUSTER_ABROAD.sub(lambda _: order_cluster(endpoint_url, _ABROAD)[0], text)
-        text = _IMPORT.sub(lambda _: order_import_into_its_own_bucket(endpoint_url), text)
+        # AWS cancels no job that is being prepared.
+        hold = JobState.NEW if example.stem == _CANCEL else None
+        text = _IMPORT.sub(lambda _, hold=hold: order_import_into_its_own_bucket(endpoint_url, hold), text)
         text = _ADDRESS.sub(lambda _: create_address(client_of(endpoint_url)), text)
         text = _LIMIT.sub(f'{{"InTransitToCustomer": {_DAYS * seconds_a_day / 86400:.6f}}}', text)
         text = _TOGETHER.sub(f"timedelta(seconds={seconds_a_day:g})", text)
         (dags / example.name).write_text(text)
 
 
-def order_import_into_its_own_bucket(endpoint_url: str) -> str:
-    """Order an import whose objects are alone where they arrive, and return the job's id."""
+def order_import_into_its_own_bucket(endpoint_url: str, hold: JobState | None = None) -> str:
+    """
+    Order an import whose objects are alone where they arrive, and return the job's id.
+
+    :param hold: the state that the job stays in, if any.
+    """
     bucket = f"archive-{uuid.uuid4()}"
     emulated.create_bucket(endpoint_url, bucket)
-    return order_import(client_of(endpoint_url), bucket)
+    job_id = order_import(client_of(endpoint_url), bucket)
+    if hold is not None:
+        steer(endpoint_url, job_id, hold=hold)
+    return job_id
 
 
 def begins_dags() -> bool:
