@@ -23,6 +23,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -130,7 +131,8 @@ def order_for_examples(endpoint_url: str, dags: Path, seconds_a_day: float) -> N
         text = _CLUSTER_ABROAD.sub(lambda _: order_cluster(endpoint_url, _ABROAD)[0], text)
         # AWS cancels no job that is being prepared.
         hold = JobState.NEW if example.stem == _CANCEL else None
-        text = _IMPORT.sub(lambda _, hold=hold: order_import_into_its_own_bucket(endpoint_url, hold), text)
+        ordered = partial(order_import_into_its_own_bucket, endpoint_url, hold)
+        text = _IMPORT.sub(lambda _: ordered(), text)  # noqa: B023  called at once
         text = _ADDRESS.sub(lambda _: create_address(client_of(endpoint_url)), text)
         text = _LIMIT.sub(f'{{"InTransitToCustomer": {_DAYS * seconds_a_day / 86400:.6f}}}', text)
         text = _TOGETHER.sub(f"timedelta(seconds={seconds_a_day:g})", text)

@@ -11,6 +11,7 @@ one, ``--fire-celery`` one at Celery's workers; ``--fire-more`` one at waits tha
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -91,8 +92,9 @@ def burnt(deployment: Deployment, waits: Cast, earlier: Path | None, request: py
     print(f"\n--fire-seed {seed}; {len(waits.waits)} waits, {3 * len(waits.watched)} watchers, {executor}")
     before = footprint(deployment)
     airflow = deployment.airflow
+    since = time.time()
     runs = {dag_id: airflow.api.trigger(dag_id, {}) for dag_id in waits.dags}
-    fire = Fire(deployment, waits, runs, seed, earlier)
+    fire = Fire(deployment, waits, runs, seed, earlier, since)
     until_all_have_polled(fire)
     fire.say("all have polled")
     if earlier is not None:

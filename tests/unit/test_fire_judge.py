@@ -27,7 +27,9 @@ def wait_of(kind: str, way: str = "deferred") -> Any:
 
 
 def fire(**more: Any) -> Any:
-    return SimpleNamespace(**{"by_hand": {}, "down": [], "cast": CAST, **more})
+    return SimpleNamespace(
+        **{"by_hand": {}, "cleared_at": {}, "down": [], "cast": CAST, "since": BEGAN - 30.0, **more}
+    )
 
 
 def log(wait: Any, *, answers: list[float] | None = None, moved: float = 1100.0) -> Log:
@@ -75,7 +77,7 @@ def test_an_end_without_its_reason() -> None:
     assert judged(wait, end(1e9, "success"), of=never) == {"early": 1}
 
 
-@pytest.mark.parametrize("error", ["TypeError", "SnowballTriggerError", "SnowballOutageError", "ClientError"])
+@pytest.mark.parametrize("error", ["TypeError", "SnowballTriggerError", "SnowballOutageError"])
 def test_a_try_that_fails_for_no_reason(error: str) -> None:
     """Though the next one succeeds."""
     wait = wait_of("reach")
@@ -84,11 +86,22 @@ def test_a_try_that_fails_for_no_reason(error: str) -> None:
     }
 
 
-def test_a_try_that_has_had_no_answer() -> None:
+@pytest.mark.parametrize(("answered", "says"), [(1060.0, False), (1081.0, True)])
+@pytest.mark.parametrize("how", ["failed", "cleared"])
+def test_a_try_that_has_had_an_answer(answered: float, says: bool, how: str) -> None:
+    """Answers soon after the try before are of its trigger, which goes on for a moment."""
     wait = wait_of("reach")
-    ends = (end(1050.0, "str"), end(1090.0, "ClientError"), end(1100.0, "success"))
-    # Of the try before, whose trigger goes on for a moment.
-    assert judged(wait, *ends, of=log(wait, answers=[1040.0, 1060.0])) == {}
+    ends = [end(1050.0, "str"), end(1090.0, "ClientError"), end(1100.0, "success")]
+    cleared_at = {}
+    if how == "cleared":
+        # Nobody is told of its end.
+        del ends[0]
+        cleared_at[wait.name] = 1050.0
+    verdicts = Verdicts()
+    seen = log(wait, answers=[1040.0, answered])
+    judge._judge_tries(verdicts, fire(cleared_at=cleared_at), wait, ends, seen)
+    assert not verdicts.bad()
+    assert any("after a good answer" in what for what in verdicts.tries) is says
 
 
 def test_what_airflow_says_or_lacks() -> None:

@@ -39,9 +39,7 @@ AIRFLOWS_FAULTS = {
 _ON_TIME = 30.0
 #: Seconds that a worker's run may take until it has told of an end, and for each that ends beside it.
 _WORKER = 60.0
-_BESIDE = 3.0
-#: Seconds from when a wait begins until its first poll.
-_BEGINS = 30.0
+_BESIDE = 10.0
 #: What a worker raises where Airflow's API server or database is away just when it needs them.
 _AIRFLOW_IS_AWAY = frozenset(
     {
@@ -173,32 +171,47 @@ def _judge_tries(
 ) -> None:
     """Judge each end of a try: whether it could be so by then, and what it failed for."""
     before = 0.0
+    cleared_at = fire.cleared_at.get(wait.name, 0.0)
     for end in ends:
+        if before < cleared_at < end["at"]:
+            # Of the try that was cleared, Airflow tells nobody.
+            before = cleared_at
         kind = end["error"][0] if end["error"] else end["end"]
-        not_before = None if wait.name in fire.by_hand else _not_before(wait, kind, end["at"], log)
+        not_before = None if wait.name in fire.by_hand else _not_before(fire, wait, kind, end["at"], log)
         if not_before is not None and end["at"] < not_before:
             verdicts.add("early", f"{wait.name}, {not_before - end['at']:.0f} s too early: {end}")
         if end["end"] == "failed" and kind not in wait.errors:
             verdicts.tries["Airflow's word" if kind == "str" else kind] += 1
         may_fail = kind in ("str", *_AIRFLOW_IS_AWAY)
         if kind in UNANSWERED:
-            # One that begins in the triggerer does not know after a restart; a listing of all is anybody's;
-            # and one that pokes goes on for a while after Airflow has given it up.
-            is_known = wait.name.startswith(("deferred_", "rescheduled_")) and "cluster_id" in wait.arguments
-            may_fail = not is_known or not log.answered(wait.cluster, before + _LAST_POLLS, end["at"])
+            may_fail = True
+            if _knows_answers(wait) and log.answered(wait.cluster, before + _LAST_POLLS, end["at"]):
+                # Said, and no verdict: a scheduler that is killed may have failed the try before unheard.
+                verdicts.tries[f"{kind}, after a good answer to {wait.name}"] += 1
         if end["end"] == "failed" and not may_fail and kind not in set(wait.errors) - set(UNANSWERED):
             verdicts.add("failed a try", f"{wait.name}: {end}")
         before = end["at"]
 
 
-def _not_before(wait: Wait, kind: str, at: float, log: Log) -> float | None:
+def _knows_answers(wait: Wait) -> bool:
+    """
+    Tell whether a try of a wait knows of the answers that it has had, and they are told apart.
+
+    One that begins in the triggerer does not know after a restart; a listing of all is anybody's; and one
+    that pokes goes on for a while after Airflow has given it up.
+    """
+    return wait.name.startswith(("deferred_", "rescheduled_")) and "cluster_id" in wait.arguments
+
+
+def _not_before(fire: Fire, wait: Wait, kind: str, at: float, log: Log) -> float | None:
     """Return when an end may be at the earliest, None if it may be at any time."""
     began = min(log.polls.get(wait.cluster, [0.0]))
     match kind:
         case "success" | "SnowballTargetUnreachableError" if wait.reaches is not None:
             return log.moved_at(wait.cluster, wait.reaches)
         case "AirflowSensorTimeout" | "skipped" if wait.timeout is not None:
-            return began + wait.timeout - _BEGINS
+            # In a triggerer, it begins before its first poll: as Airflow defers it.
+            return fire.since + wait.timeout
         case "SnowballJobsOverdueError":
             return began + OVERDUE_AFTER - 1.0
         case "SnowballOutageError":

@@ -72,7 +72,8 @@ class Fire:
     :param seed: everything that is left to chance follows from it.
     :param down: when a part of the deployment was away, from and until, in Unix time; Snowball is none.
     :param by_hand: what a user did to tasks: their names, and the states that they have to have since.
-    :param cleared: the names of those that a user cleared, and which try that was.
+    :param since: from when on waits may have begun, in Unix time.
+    :param cleared: the names of those that a user cleared, and which try that was; ``cleared_at``, when.
     :param deleted: the names of the waits whose run was deleted, and when, in Unix time.
     :param ends: how often something ended or stood still that may have had events in its hands.
     :param earlier: where an earlier package is, which the waits begin with and the last of them end with.
@@ -83,10 +84,12 @@ class Fire:
     runs: dict[str, str]
     seed: int
     earlier: Path | None = None
+    since: float = 0.0
     ends: int = 0
     down: list[tuple[float, float]] = field(default_factory=list)
     by_hand: dict[str, str | None] = field(default_factory=dict)
     cleared: dict[str, int] = field(default_factory=dict)
+    cleared_at: dict[str, float] = field(default_factory=dict)
     deleted: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -380,6 +383,7 @@ class Fire:
         }
         self.cleared[wait.name] = _instances(self.deployment, self.runs.values())[wait.name].try_number
         self._api(partial(self.deployment.airflow.api.post, f"/dags/{dag_id}/clearTaskInstances", body))
+        self.cleared_at[wait.name] = time.time()
 
     def _mark(self, wait: Wait, state: str) -> None:
         dag_id = self._dag_of(wait)
