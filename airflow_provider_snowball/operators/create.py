@@ -43,7 +43,6 @@ from airflow_provider_snowball.ordering.machine import (
     Taken,
     Times,
     Unknown,
-    later,
 )
 from airflow_provider_snowball.ordering.marker import described, marker_of
 from airflow_provider_snowball.ordering.text import words_of, words_of_what_is_known
@@ -64,13 +63,23 @@ _LATE = 86400.0
 _TEMPORARY = "__airflow_temporary_run_"
 _TEST_MODE = "AIRFLOW_TEST_MODE"
 #: By which a template can tell the instances of a mapped task apart.
-_OF_AN_INSTANCE = re.compile(r"\b(ti|task|task_instance|\w*map_index\w*)\b")
+_OF_AN_INSTANCE = re.compile(r"map_index|\btask\.(?!task_id\b|dag_id\b)")
 #: Parameters that are parts of a request's Resources, which is what Airflow calls something else.
 _RESOURCES = {
     "s3_resources": "S3Resources",
     "ec2_ami_resources": "Ec2AmiResources",
     "lambda_resources": "LambdaResources",
 }
+
+
+class _EndedError(Exception):
+    """An order was ended by an error that another try would meet, and this is what was known of it."""
+
+    def __init__(self, ordering: Ordering, found: str, error: SnowballPermanentError) -> None:
+        super().__init__(str(error))
+        self.ordering = ordering
+        self.found = found
+        self.error = error
 
 
 class _CreateOperator(AwsParameters):
@@ -112,7 +121,7 @@ class _CreateOperator(AwsParameters):
 
         :raises ValueError: if its instances would share an ``idempotency_key``.
         """
-        key = kwargs.get("idempotency_key")
+        key = kwargs.get("idempotency_key", (kwargs.get("default_args") or {}).get("idempotency_key"))
         if isinstance(key, str) and not ("{" in key and _OF_AN_INSTANCE.search(key)):
             raise ArgumentError(
                 f"idempotency_key must be another one for each instance of a mapped task: {key!r} in "
@@ -139,73 +148,95 @@ class _CreateOperator(AwsParameters):
         store = task_state_store(context) if self.submit else None
         # `airflow tasks test` of 3.3 counts from 0.
         try_number = max(int(ti.try_number), 1)
-        if memory is None and store is not None:
-            memory = self._recall(store, attempts, what)
-            if memory is None and try_number == 1:
-                memory = self._begin(store, what)
         run = Run(try_number, store is not None, began, "", marker, self._times, _is_mapped(ti))
+        ordering = Ordering(run, memory, attempts)
+        if memory is None and store is not None:
+            ordering = self._recalled(store, ordering, what)
         try:
-            return self._order(context, Ordering(run, memory, attempts), store)
-        except SnowballPermanentError as error:
-            if words := words_of_what_is_known(memory, marker, what, str(error)):
-                # Whoever reads it must not take it for an order that was not made.
-                raise SnowballPermanentError(words) from None
-            raise
+            return self._order(context, ordering, store)
+        except _EndedError as ended:
+            known, error = (ended.ordering, ended.found), ended.error
+        # Whoever reads it must not take it for an order that was not made.
+        words = words_of_what_is_known(*known, what, str(error)) if self.submit else None
+        raise SnowballPermanentError(words) if words else error
 
     def _order(self, context: Context, ordering: Ordering, store: Any) -> Any:
+        """
+        Go on with an order, or show it.
+
+        :raises _EndedError: in the place of a SnowballPermanentError.
+        """
+        found = ""
+        try:
+            hook, request, what, ordering = self._prepared(context, ordering)
+            if not self.submit:
+                return self._show(hook, request, ordering)
+            local: list[str] = []
+            self._unless_it_fails(lambda: hook.when_local(local.append), hook, ordering, what)
+            driver = _Driver(hook, self.operation, request, ordering.run.marker, store)
+            ordering, action = ordering.begin()
+            while not isinstance(action, Park | Adopt | Fail | Retry):
+                if isinstance(action, Describe):
+                    found = action.order_id
+                event = driver.carry_out(action)
+                if local:
+                    ordering = ordering.timed(self._local_times)
+                ordering, action = ordering.on(event, now())
+            if isinstance(action, Adopt):
+                order_id = action.order_id
+                self._unless_it_fails(lambda: self._adopted(context, hook, order_id), hook, ordering, what)
+            return self._end(action, what, ordering, found)
+        except SnowballPermanentError as error:
+            raise _EndedError(ordering, found, error) from None
+
+    def _prepared(
+        self, context: Context, ordering: Ordering
+    ) -> tuple[SnowballHook, dict[str, Any], str, Ordering]:
+        """Return what an order needs, once it is known that it may be made, if it is still to be made."""
         from airflow_provider_snowball.hooks.errors import permanent_as_such
         from airflow_provider_snowball.hooks.snowball import SnowballHook
 
-        marker = ordering.run.marker
-        request = permanent_as_such(lambda: self._request(marker))
+        request = permanent_as_such(lambda: self._request(ordering.run.marker))
         hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
         SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
         region = permanent_as_such(hook.find_region)
         account = hook.find_account()
-        fingerprint = self._fingerprint(request, account, region)
+        what = f"{self.noun} {ordering.run.marker} (account {account or 'unknown'}, {hook.where()})"
+        ordering = _placed(ordering, account, region)
         if not self.submit:
             permanent_as_such(lambda: self._check(hook, request), hook.where)
-            return self._show(hook, request, marker, account, region, fingerprint)
-        what = f"{self.noun} {marker} (account {account or 'unknown'}, {hook.where()})"
-        ordering = _placed(ordering, account, region)
+            return hook, request, what, ordering
+        if hook.aws_conn_id and not hook.has_connection:
+            # What boto3 finds may be of anybody's account, and has no list of what may be ordered.
+            words = f"{hook.missing_connection()}; aws_conn_id=None orders by what boto3 finds"
+            self._end(ordering.later(words, now()), what, ordering)
         if ordering.is_unsent:
             self._check_may_order(context, is_fresh=ordering.is_fresh)
             self._unless_it_fails(lambda: self._check(hook, request), hook, ordering, what)
-            self._check_approved(fingerprint, account, ordering, what)
-        local: list[str] = []
-        self._unless_it_fails(lambda: hook.when_local(local.append), hook, ordering, what)
-        driver = _Driver(hook, self.operation, request, marker, store)
-        machine, action = ordering.begin()
-        while not isinstance(action, Park | Adopt | Fail | Retry):
-            event = driver.carry_out(action)
-            if local:
-                machine = machine.timed(self._local_times)
-            machine, action = machine.on(event, now())
-        if isinstance(action, Adopt):
-            order_id = action.order_id
-            self._unless_it_fails(lambda: self._adopted(context, hook, order_id), hook, machine, what)
-        return self._end(action, what, machine)
+            self._check_approved(self._fingerprint(request, account, region), account, ordering, what)
+        return hook, request, what, ordering
 
-    def _recall(self, store: Any, attempts: int, what: str) -> Memory | None:
-        """Return what is known of the order; look again after a pause if that cannot be read just now."""
+    def _recalled(self, store: Any, ordering: Ordering, what: str) -> Ordering:
+        """Return it with what is known of the order; look again after a pause if that cannot be read now."""
         try:
             stored = store.get(_MEMORY)
         except Exception as error:
             words = f"Airflow does not tell what is known of it: {type(error).__name__}"
             self.log.warning("%s: %s", what, words)
-            self._end(later(self._times, words, now(), None, attempts), what)
-        return Memory.read(stored) if stored else None
-
-    def _begin(self, store: Any, what: str) -> Memory | None:
-        """Leave word that nothing was sent, for whatever fails before the order; return that."""
-        memory = Memory(Known.NOT_SENT, "", "")
+            self._end(ordering.later(words, now()), what, ordering)
+        if stored:
+            return replace(ordering, memory=Memory.read(stored))
+        if ordering.run.try_number > 1:
+            return ordering
+        # Word that nothing was sent, for whatever fails before the order.
+        memory = Memory(Known.NOT_SENT, "", ordering.run.marker)
         try:
             store.set(_MEMORY, memory.stored(), retention=forever())
         except Exception as error:
             # Without it, a later try has to take an order for possible, and orders nothing.
             self.log.warning("%s: Airflow has not taken what to remember: %s", what, type(error).__name__)
-            return None
-        return memory
+            return ordering
+        return replace(ordering, memory=memory)
 
     def _unless_it_fails(
         self, call: Callable[[], None], hook: SnowballHook, ordering: Ordering, what: str
@@ -228,17 +259,18 @@ class _CreateOperator(AwsParameters):
     def _adopted(self, context: Context, hook: SnowballHook, order_id: str) -> None:
         """Do what is to be done once the order is there."""
 
-    def _end(self, action: Action, what: str, ordering: Ordering | None = None) -> Any:
+    def _end(self, action: Action, what: str, ordering: Ordering, found: str = "") -> Any:
         match action:
-            case Park(until, handed_on, attempts):
-                self._park(until, handed_on, attempts, what)
+            case Park(until, memory, attempts):
+                self._park(until, memory, attempts, what)
             case Retry(words):
-                known = ordering and words_of_what_is_known(ordering.memory, ordering.run.marker, what, words)
                 raise SnowballOrderDelayedError(
-                    known or f"{what} could not be ordered in this try: {words} [SNB603]"
+                    words_of_what_is_known(ordering, found, what, words)
+                    or f"{what} could not be ordered in this try: {words} [SNB603]"
                 )
             case Fail():
-                remembers = ordering is not None and ordering.run.remembers
+                run = ordering.run
+                remembers = run.remembers and not run.is_mapped
                 raise SnowballOrderError(words_of(action, what, self.cancel_with, remembers=remembers))
             case Adopt(order_id):
                 self.log.info("%s is %s", what, order_id)
@@ -354,24 +386,17 @@ class _CreateOperator(AwsParameters):
                 f"{fingerprint}; have it shown again by submit=False, and approve that [SNB613]"
             )
 
-    def _show(
-        self,
-        hook: SnowballHook,
-        request: Mapping[str, Any],
-        marker: str,
-        account: str | None,
-        region: str | None,
-        fingerprint: str,
-    ) -> dict[str, Any]:
+    def _show(self, hook: SnowballHook, request: Mapping[str, Any], ordering: Ordering) -> dict[str, Any]:
+        account, region = hook.find_account(), hook.find_region()
         shown = {
             "operation": self.operation,
             "request": dict(request),
-            "marker": marker,
+            "marker": ordering.run.marker,
             "account": account,
             "region": region,
             "address": hook.address_of(request.get("AddressId")),
             "quota": hook.device_quota(),
-            "fingerprint": fingerprint,
+            "fingerprint": self._fingerprint(request, account, region),
         }
         words = "Nothing is ordered (submit=False); this would be: %s"
         self.log.info(words, json.dumps(shown, default=str))
@@ -506,8 +531,8 @@ class CreateJobOperator(_CreateOperator):
     :param pickup_details: who picks the device up: ``{"Name": "…", "PhoneNumber": "…", "Email": "…"}``.
     :param submit: whether it is ordered.
     :param approved: the ``fingerprint`` of the shown order that somebody has approved; what differs from it
-        is not ordered, nor is anything if it comes to None when the task runs. Left out, or None in the DAG
-        file: nothing is compared.
+        is not ordered, nor is anything if it comes to None when the task runs. Left out, or of a task that is
+        not mapped None in the DAG file: nothing is compared.
     :param idempotency_key: what tells this order from others of the same task and run: for a mapped task, a
         site, or whatever else is another one for each instance. Another key is another order.
     :raises ValueError: if ``description``, ``cluster_id``, ``submit`` or ``botocore_config`` has the wrong

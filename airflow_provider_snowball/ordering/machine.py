@@ -94,8 +94,8 @@ class Memory:
     """
     What is known of an order, as it is remembered from one worker's run to the next.
 
-    :param where: account and region that were asked.
-    :param marker: of the order; empty where a task has begun, and has not come to its order yet.
+    :param where: account and region that were asked; empty where a task has begun, and has not asked yet.
+    :param marker: of the order.
     :param at: Unix time of the word that it is about to be sent.
     """
 
@@ -333,13 +333,13 @@ class Ordering:
     @property
     def is_fresh(self) -> bool:
         """Whether this is the very beginning: nothing of the order was looked at before."""
-        return self.run.try_number == 1 if self.memory is None else not self.memory.marker
+        return self.run.try_number == 1 if self.memory is None else not self.memory.where
 
     @property
     def is_unsent(self) -> bool:
         """Whether it is known that nothing was sent under this marker, so that something may be."""
         memory = self.memory
-        if memory is None or not memory.marker:
+        if memory is None:
             return self.is_fresh
         if memory.marker != self.run.marker:
             # Somebody has given the task another key, for another order. But where it is one of several, what

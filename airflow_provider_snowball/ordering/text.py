@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from airflow_provider_snowball.ordering.machine import Fail, Known, Memory, Why
+from airflow_provider_snowball.ordering.machine import Fail, Ordering, Why
 
 __all__ = ["words_of", "words_of_what_is_known"]
 
 _ANEW = "A new run of the DAG, or another idempotency_key, orders anew"
-#: Where nothing is remembered, a later try orders nothing, by whatever key.
+#: Where nothing is remembered, a later try orders nothing, by whatever key; nor does one of a mapped task,
+#: whose index may have been another's.
 _ANEW_BY_A_RUN = "A new run of the DAG orders anew"
 _UNKNOWN = (
     "{what} may have been ordered: no answer says so, and no listing has it. It is not ordered again by "
@@ -40,31 +41,35 @@ def words_of(fail: Fail, what: str, cancel: str, *, remembers: bool) -> str:
 
     :param what: what was to be ordered, with its marker and where.
     :param cancel: the API's name of what cancels it.
-    :param remembers: whether Airflow remembers something of a task from one try to the next.
+    :param remembers: whether another key of this task is known to be another order.
     """
     ids = ", ".join(fail.order_ids)
     anew = _ANEW if remembers else _ANEW_BY_A_RUN
     return _WORDS[fail.why].format(what=what, ids=ids, words=fail.words, cancel=cancel, anew=anew)
 
 
-def words_of_what_is_known(memory: Memory | None, marker: str, what: str, words: str) -> str | None:
+def words_of_what_is_known(ordering: Ordering, found: str, what: str, words: str) -> str | None:
     """
-    Return the words for a failure that has come to an order which was sent before; None if none was.
+    Return the words for a failure that has come to an order which may be there; None if nothing was sent.
 
-    :param marker: of the order; what is remembered may be of another.
+    :param found: the id of an order that a listing has, if any.
     :param words: of the failure.
     """
-    if memory is None or memory.marker != marker:
+    memory = ordering.memory
+    if memory is not None and memory.marker != ordering.run.marker:
+        memory = None
+    # What is listed is there, whatever is remembered.
+    order_id = found or (memory.order_id if memory is not None else "")
+    where = (memory.where if memory is not None else "") or ordering.run.where
+    at = f" ({where})" if where else ""
+    if order_id:
+        return (
+            f"{what} is ordered as {order_id}{at}; a new run would order one more. "
+            f"It could not be looked at again: {words} [SNB614]"
+        )
+    if ordering.is_unsent:
         return None
-    match memory.known:
-        case Known.TAKEN:
-            return (
-                f"{what} is ordered as {memory.order_id} ({memory.where}); a new run would order one more. "
-                f"It could not be looked at again: {words} [SNB614]"
-            )
-        case Known.SENT:
-            return (
-                f"{what} may have been ordered ({memory.where}); a new run may order one more. "
-                f"It could not be looked for: {words} [SNB615]"
-            )
-    return None
+    return (
+        f"{what} may have been ordered{at}; a new run may order one more. "
+        f"It could not be looked for: {words} [SNB615]"
+    )

@@ -107,11 +107,12 @@ class SharedClient:
                     async with asyncio.timeout(_LONGEST_LOOK_UP):
                         await self._look_up()
                 except Exception as error:
-                    self._failure = error if isinstance(error, RequestError) else _classified(error)
+                    self._failure = _failed_look_up(error)
                     self._put_off(time.monotonic())
                     if self._hook is not None:
                         log.warning(
-                            "The client is kept, since its connection was not found: %s", self._failure
+                            "The client is kept, since its connection could not be looked up: %s",
+                            self._failure,
                         )
                 else:
                     self._failure = None
@@ -227,6 +228,15 @@ def _make_call(hook: SnowballHook, call: Call) -> Any:
         # Here, not where it is awaited: whoever did may be gone.
         _forget_frames(error)
         raise
+
+
+def _failed_look_up(error: Exception) -> RequestError:
+    if isinstance(error, RequestError):
+        return error
+    if isinstance(error, TimeoutError):
+        text = f"the Airflow connection was not found within {_LONGEST_LOOK_UP:g} seconds"
+        return RequestError(ErrorKind.TRANSIENT, text, code="TimeoutError")
+    return _classified(error)
 
 
 def _classified(error: Exception) -> RequestError:

@@ -525,6 +525,45 @@ class TestFailures:
             runner.once(runner.task(), Ti())
         assert runner.taken() == 0
 
+    def test_the_connection_is_not_found_for_a_while(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Airflow says that of a lookup that failed, too; what boto3 finds has no list of what is allowed."""
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ambient")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ambient")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SNOWBALL", runner.endpoint_url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", runner.endpoint_url)
+        task = runner.task(aws_conn_id="aws_default")
+        with pytest.raises(SnowballOrderDelayedError, match=r"'aws_default' cannot be found, .*\[SNB603\]$"):
+            runner.once(task, Ti())
+        assert runner.taken() == 0
+        assert runner.once(runner.task(aws_conn_id=None), Ti(run_id="manual__2"))
+
+    @pytest.mark.parametrize(
+        ("operation", "says"),
+        [
+            ("ListJobs", r"may have been ordered.*\[SNB615\]$"),
+            ("DescribeJob", r"is ordered as .*\[SNB614\]$"),
+        ],
+    )
+    def test_another_try_does_not_say_that_nothing_was_ordered(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch, operation: str, says: str
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url))
+        task = runner.task()
+        runner.once(task, Ti())
+        if runner.store:
+            # As after a restored backup.
+            runner.store.kept.clear()
+        snowball_faults.add("error", operations=[operation], code="AccessDeniedException", message="Not you")
+        with pytest.raises(SnowballPermanentError, match=says):
+            runner.once(task, Ti(2))
+        snowball_faults.clear()
+        snowball_faults.add("throttle", operations=[operation])
+        with pytest.raises(SnowballOrderDelayedError, match=says):
+            runner.once(task, Ti(2))
+
     def test_refused_by_permission(self, runner: Runner) -> None:
         snowball_faults.add("error", operations=["ListJobs"], code="AccessDeniedException", message="Not you")
         with pytest.raises(SnowballPermanentError, match="snowball:ListJobs"):
@@ -712,10 +751,16 @@ class TestWhatMayBeOrdered:
     def test_a_key_of_nought(self, runner: Runner) -> None:
         assert runner.once(runner.task(idempotency_key=0), Ti(map_index=0))
 
-    @pytest.mark.parametrize("key", ["north", "{{ params.wave }}", ""])
-    def test_mapped_with_one_key_for_all(self, key: str) -> None:
+    @pytest.mark.parametrize(
+        "key", ["north", "{{ params.wave }}", "{{ ti.run_id }}", "{{ task.task_id }}", ""]
+    )
+    @pytest.mark.parametrize("how", ["itself", "default_args"])
+    def test_mapped_with_one_key_for_all(self, key: str, how: str) -> None:
+        given = {"idempotency_key": key}
         with pytest.raises(ValueError, match=r"the same for all; .*\[SNB116\]$"):
-            CreateJobOperator.partial(task_id="order", idempotency_key=key)
+            CreateJobOperator.partial(
+                task_id="order", **(given if how == "itself" else {"default_args": given})
+            )
 
     def test_mapped_with_keys_of_their_own(self) -> None:
         key = "{{ params.keys[ti.map_index] }}"
@@ -731,6 +776,26 @@ class TestWhatMayBeOrdered:
         assert runner.taken() == 1
         # What is listed it takes.
         assert runner.once(north, Ti(3, map_index=0)) == job_id
+
+    def test_what_had_the_index_before_had_only_begun(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        north, south = runner.task(idempotency_key="north"), runner.task(idempotency_key="south")
+        with monkeypatch.context() as patch:
+            patch.delenv("AIRFLOW__SNOWBALL__ALLOW_ORDERS")
+            with pytest.raises(SnowballPermanentError, match="SNB610"):
+                runner.once(north, Ti(map_index=0))
+        kept = dict(runner.store.kept) if runner.store else {}
+        if runner.store:
+            # That of another instance.
+            runner.store.kept.clear()
+        job_id = runner.once(south, Ti(map_index=1))
+        if runner.store:
+            runner.store.kept.clear()
+            runner.store.kept |= kept
+        # The list has lost north.
+        assert runner.once(south, Ti(2, map_index=0)) == job_id
+        assert runner.taken() == 1
 
     @pytest.mark.parametrize(
         ("arguments", "says"),

@@ -235,9 +235,14 @@ class Told:
 def told(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Iterator[Told]:
     try:
         import structlog
-    except ImportError:  # Airflow 2.11
-        with caplog.at_level(logging.INFO):
-            yield Told(caplog, capfd, [])
+    except ImportError:  # Airflow 2.11, whose tasks log where nobody else hears it
+        tasks = logging.getLogger("airflow.task")
+        tasks.addHandler(caplog.handler)
+        try:
+            with caplog.at_level(logging.INFO), caplog.at_level(logging.INFO, "airflow.task"):
+                yield Told(caplog, capfd, [])
+        finally:
+            tasks.removeHandler(caplog.handler)
         return
     before = structlog.get_config()
     # The tests' Airflow logs warnings only.

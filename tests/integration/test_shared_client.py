@@ -140,11 +140,11 @@ async def test_a_lookup_that_hangs_holds_nobody_up(
     fleet: FleetServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that a triggerer looks up goes through one thread, which another provider's trigger may hold."""
-    monkeypatch.setattr(shared_client, "_LONGEST_LOOK_UP", 0.2)
     monkeypatch.setenv("AIRFLOW_CONN_FLEET", connection(fleet.endpoint_url))
     goes_on = threading.Event()
     async with client_of("fleet") as client:
         await poll(client)
+        monkeypatch.setattr(shared_client, "_LONGEST_LOOK_UP", 0.2)
         other = asyncio.create_task(sync_to_async(goes_on.wait)())
         try:
             clock.now = 900.0
