@@ -192,7 +192,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         # str() of a (str, Enum) member would be its name, not its value. Half a character, which JSON can
         # have, has no bytes: it would end the triggerer that is to hand it on.
-        return str.__str__(value).encode("utf-8", "replace").decode()
+        return str.__str__(value).encode(errors="replace").decode()
     if isinstance(value, Mapping):
         return portable(value)
     if isinstance(value, list | tuple):

@@ -31,7 +31,7 @@ _CODE = re.compile(r" \[SNB\d{3}\]$")
 
 def bounded(text: str) -> str:
     """Return a text in a single line, its beginning if it is too long, of characters that have bytes."""
-    whole = text.encode("utf-8", "replace").decode()
+    whole = text.encode(errors="replace").decode()
     line, code = code_apart(" ".join(whole.split()))
     if len(line) > _LONGEST:
         line = f"{line[:_LONGEST]}… ({len(line)} characters)"

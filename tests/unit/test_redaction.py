@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import botocore.exceptions as bc
@@ -241,3 +242,8 @@ def test_an_error_of_ours_keeps_its_class(kind: type[SnowballError]) -> None:
     shown = without_secrets(kind(f"http://me:pw@one\n{'x' * 2000} [SNB301]"))
     assert type(shown) is kind
     assert str(shown) == f"http://***@one {'x' * 1985}… (2015 characters) [SNB301]"
+
+
+def test_half_a_character_has_bytes() -> None:
+    """As an answer may have it: no trigger's event could hand it on."""
+    assert bounded(json.loads('"tray \\ud83d"')) == "tray ?"

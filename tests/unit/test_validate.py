@@ -14,6 +14,8 @@ import pytest
 
 from airflow_provider_snowball.lifecycle import ArgumentError, JobState
 from airflow_provider_snowball.validate import (
+    NOT_GIVEN,
+    NotGiven,
     check_cluster_id,
     check_duration,
     check_flag,
@@ -285,3 +287,10 @@ class TestShippingOption:
             f"shipping_option must be one of SECOND_DAY, NEXT_DAY, EXPRESS, STANDARD; got {value!r} [SNB106]"
         ):
             check_shipping_option(value)
+
+
+def test_what_is_left_out_is_not_none() -> None:
+    assert NotGiven.NOT_GIVEN is NOT_GIVEN
+    assert NOT_GIVEN.value == "not given"
+    # As a signature shows it.
+    assert repr(NOT_GIVEN) == "NOT_GIVEN"
