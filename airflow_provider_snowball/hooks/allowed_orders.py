@@ -43,14 +43,17 @@ def check_allowed_orders(lists: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} must be a list of texts")
 
 
-def not_allowed(request: Mapping[str, Any], lists: Mapping[str, Any]) -> tuple[str, list[str]] | None:
+def not_allowed(
+    request: Mapping[str, Any], lists: Mapping[str, Any], cluster: Mapping[str, Any] | None = None
+) -> tuple[str, list[str]] | None:
     """
     Return the first list that lacks something of a request, and what it lacks; None if all is allowed.
 
-    :param request: what is ordered; of a node, with what its cluster has.
+    :param request: what is ordered.
+    :param cluster: of a node, what its cluster has, which is held against the lists as well.
     """
     for name, allowed in lists.items():
-        found = _LISTS[name](request)
+        found = _LISTS[name](request) | _LISTS[name](cluster or {})
         if name == "snowball_types" and not found:
             # AWS would choose one.
             return name, ["a SnowballType that is left out"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import time as now
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from airflow_provider_snowball.aws import AWS_TEMPLATE_FIELDS, AwsParameters, passed_on
 from airflow_provider_snowball.compat import conf, forever, is_made_from_mapped, task_state_store
@@ -57,6 +57,8 @@ __all__ = ["CreateClusterOperator", "CreateJobOperator"]
 
 #: The key of what is known of an order in Airflow's task state store. It stays.
 _MEMORY = "order"
+#: In it, what is known of orders by other keys, by their markers.
+_OTHERS = "others"
 #: Seconds after which a scheduled run is one that catches up.
 _LATE = 86400.0
 #: What `airflow tasks test` calls its runs, if it is given none, and what it sets.
@@ -145,12 +147,23 @@ class _CreateOperator(AwsParameters):
         ti: Any = context["ti"]
         marker = permanent_as_such(lambda: self._marker(ti))
         what = f"{self.noun} {marker}"
-        store = task_state_store(context) if self.submit else None
+        if memory is not None and memory.marker != marker and memory.known is not Known.NOT_SENT:
+            # Nobody has cleared the task: that is how another order is asked for.
+            raise SnowballOrderError(
+                f"{what}: the idempotency_key has changed while order {memory.marker} was on its way "
+                f"({memory.order_id or 'it may be there'}, {memory.where}). Set it back, and clear this "
+                "task, which then takes that order [SNB616]"
+            )
+        store = task_state_store(context)
         # `airflow tasks test` of 3.3 counts from 0.
         try_number = max(int(ti.try_number), 1)
         run = Run(try_number, store is not None, began, "", marker, self._times, _is_mapped(ti))
         ordering = Ordering(run, memory, attempts)
-        if memory is None and store is not None:
+        if not self.submit:
+            if words := words_of_what_is_known(ordering, "", what, "submit is False now") if memory else None:
+                raise SnowballPermanentError(words)
+            self._note_that_nothing_was_sent(store, run)
+        elif memory is None and store is not None:
             ordering = self._recalled(store, ordering, what)
         try:
             return self._order(context, ordering, store)
@@ -225,18 +238,28 @@ class _CreateOperator(AwsParameters):
             self.log.warning("%s: %s", what, words)
             self._end(ordering.later(words, now()), what, ordering)
         if stored:
-            return replace(ordering, memory=Memory.read(stored))
-        if ordering.run.try_number > 1:
-            return ordering
-        # Word that nothing was sent, for whatever fails before the order.
-        memory = Memory(Known.NOT_SENT, "", ordering.run.marker)
+            # That of this marker, or else the last one.
+            mine = stored.get(_OTHERS, {}).get(ordering.run.marker, stored)
+            return replace(ordering, memory=Memory.read(mine))
+        return replace(ordering, memory=self._note_that_nothing_was_sent(store, ordering.run))
+
+    def _note_that_nothing_was_sent(self, store: Any, run: Run) -> Memory | None:
+        """
+        Leave word of it for the tries to come, whatever fails before the order; return that.
+
+        Without it, a later try has to take an order for possible, and orders nothing.
+        """
+        if store is None or run.try_number > 1:
+            return None
+        memory = Memory(Known.NOT_SENT, "", run.marker)
         try:
+            if store.get(_MEMORY):
+                return None
             store.set(_MEMORY, memory.stored(), retention=forever())
         except Exception as error:
-            # Without it, a later try has to take an order for possible, and orders nothing.
-            self.log.warning("%s: Airflow has not taken what to remember: %s", what, type(error).__name__)
-            return ordering
-        return replace(ordering, memory=memory)
+            self.log.warning("Airflow has not taken what to remember: %s", type(error).__name__)
+            return None
+        return memory
 
     def _unless_it_fails(
         self, call: Callable[[], None], hook: SnowballHook, ordering: Ordering, what: str
@@ -334,11 +357,9 @@ class _CreateOperator(AwsParameters):
         from airflow_provider_snowball.hooks.allowed_orders import ALLOWED_ORDERS, not_allowed
 
         lists = hook.conn_config.extra_config.get(ALLOWED_ORDERS) or {}
-        given = request
-        if lists and "ClusterId" in request:
-            # A node goes where its cluster is, and has what that has.
-            given = {**hook.describe_cluster(request["ClusterId"]), **request}
-        if found := not_allowed(given, lists):
+        # A node goes where its cluster is, and has what that has.
+        cluster = hook.describe_cluster(request["ClusterId"]) if lists and "ClusterId" in request else None
+        if found := not_allowed(request, lists, cast("Mapping[str, Any] | None", cluster)):
             name, others = found
             raise SnowballPermanentError(
                 f"{', '.join(others)} is none of {name} that {ALLOWED_ORDERS} in the extra of Airflow "
@@ -403,6 +424,18 @@ class _CreateOperator(AwsParameters):
         return shown
 
 
+def _beside(kept: Mapping[str, Any], memory: Memory) -> dict[str, Any]:
+    """Return what to store: a word, beside those of other markers of the same task that were sent."""
+    last = {name: value for name, value in kept.items() if name != _OTHERS}
+    others = {**kept.get(_OTHERS, {}), **({last["marker"]: last} if last else {})}
+    sent = {
+        marker: each
+        for marker, each in others.items()
+        if marker != memory.marker and each["known"] != Known.NOT_SENT
+    }
+    return memory.stored() | ({_OTHERS: sent} if sent else {})
+
+
 def _is_mapped(ti: Any) -> bool:
     map_index = getattr(ti, "map_index", None)
     return map_index is not None and map_index >= 0
@@ -459,7 +492,8 @@ class _Driver:
                 return outcome
             case Remember(memory):
                 try:
-                    self._store.set(_MEMORY, memory.stored(), retention=forever())
+                    kept = self._store.get(_MEMORY) or {}
+                    self._store.set(_MEMORY, _beside(kept, memory), retention=forever())
                 except Exception as error:
                     return Failed(f"Airflow has not taken what to remember: {type(error).__name__}")
                 return Remembered()

@@ -354,7 +354,8 @@ class Ordering:
             # A worker that is lost from here on leaves word that it has sent nothing.
             return self._keep(self._unsent(), List())
         if memory is not None and memory.marker != self.run.marker:
-            return replace(self, memory=None)._do(List())
+            # It may be on its way, for all that is known here; not since this run has begun.
+            return replace(self, memory=self._sent(self.run.began))._do(List())
         if memory is not None and memory.where != self.run.where:
             order_ids = (memory.order_id,) if memory.order_id else ()
             return self._do(Fail(Why.ELSEWHERE, order_ids, f"{memory.where}, and now {self.run.where}"))

@@ -706,6 +706,16 @@ class TestWhatMayBeOrdered:
         monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders=allowed))
         with pytest.raises(SnowballPermanentError, match=rf"^{runner.address} is none of .*\[SNB612\]$"):
             runner.once(node, Ti(task_id="node"))
+        # What a node has of its own does not hide what its cluster has.
+        hiding = CreateJobOperator(
+            task_id="node",
+            cluster_id=cluster_id,
+            address_id=allowed["address_ids"][0],
+            aws_conn_id="snow",
+            submit=True,
+        )
+        with pytest.raises(SnowballPermanentError, match=rf"^{runner.address} is none of .*\[SNB612\]$"):
+            runner.once(hiding, Ti(task_id="node"))
         allowed = {"address_ids": [runner.address], "snowball_types": ["EDGE"]}
         monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url, allowed_orders=allowed))
         assert runner.once(node, Ti(task_id="node"))
@@ -739,6 +749,57 @@ class TestWhatMayBeOrdered:
         with pytest.raises(SnowballPermanentError, match=f"^allowed_orders in the extra .*{says}"):
             runner.once(runner.task(), Ti())
         assert runner.taken() == 0
+
+    def test_the_key_changes_while_it_is_deferred(self, runner: Runner) -> None:
+        """As a template of it may; nobody has cleared the task."""
+        task, context = runner.task(idempotency_key="north"), runner.context(Ti())
+        with pytest.raises(TaskDeferred) as deferred:
+            task.execute(context)
+        task.idempotency_key = "south"
+        event = json.loads(json.dumps(deferred.value.trigger.known))
+        with pytest.raises(SnowballOrderError, match=r"has changed while order \[af-.*\[SNB616\]$") as caught:
+            task.execute_complete(context, event=event)
+        [entry] = runner.client.list_jobs()["JobListEntries"]
+        assert entry["JobId"] in str(caught.value)
+        task.idempotency_key = "north"
+        assert runner.once(task, Ti(2)) == entry["JobId"]
+        assert runner.taken() == 1
+
+    def test_a_key_that_comes_back_is_known(self, runner: Runner) -> None:
+        if runner.store is None:
+            pytest.skip("nothing is remembered")
+        lose("reset", count=1)
+        snowball_faults.add("late_listing", operations=["CreateJob"], lag="2h")
+        north, south = runner.task(idempotency_key="north"), runner.task(idempotency_key="south")
+        with pytest.raises(SnowballOrderError, match="SNB604"):
+            runner.once(north, Ti())
+        wrong = runner.task(idempotency_key="south", address_id=f"ADID{uuid4()}")
+        with pytest.raises(SnowballOrderError, match="SNB602"):
+            runner.once(wrong, Ti(2))
+        with pytest.raises(SnowballOrderError, match="SNB604"):
+            runner.once(north, Ti(3))
+        assert runner.taken() == 1
+        snowball_clock.jump("3h")
+        assert runner.once(north, Ti(4)) == runner.client.list_jobs()["JobListEntries"][0]["JobId"]
+        assert runner.once(south, Ti(5))
+        assert runner.taken() == 2
+        assert runner.once(north, Ti(6)) != runner.once(south, Ti(7))
+
+    def test_shown_first_and_then_ordered_by_the_same_task(self, runner: Runner) -> None:
+        if runner.store is None:
+            pytest.skip("nothing is remembered")
+        runner.once(runner.task(submit=False), Ti())
+        assert runner.once(runner.task(), Ti(2))
+
+    def test_it_is_not_said_that_nothing_is_ordered(self, runner: Runner) -> None:
+        """Where ordering is switched off between the order and the look after it."""
+        task, context = runner.task(), runner.context(Ti())
+        with pytest.raises(TaskDeferred) as deferred:
+            task.execute(context)
+        task.submit = False
+        event = json.loads(json.dumps(deferred.value.trigger.known))
+        with pytest.raises(SnowballPermanentError, match=r"is ordered as .*\[SNB614\]$"):
+            task.execute_complete(context, event=event)
 
     def test_mapped_without_a_key(self, runner: Runner) -> None:
         with pytest.raises(SnowballPermanentError, match=r"^idempotency_key must be given .*\[SNB116\]$"):
@@ -776,6 +837,20 @@ class TestWhatMayBeOrdered:
         assert runner.taken() == 1
         # What is listed it takes.
         assert runner.once(north, Ti(3, map_index=0)) == job_id
+
+    def test_a_listing_fails_for_what_has_another_index_now(
+        self, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOW", connection(runner.endpoint_url))
+        north, south = runner.task(idempotency_key="north"), runner.task(idempotency_key="south")
+        runner.once(north, Ti(map_index=0))
+        snowball_faults.add("throttle", operations=["ListJobs"], count=1)
+        with pytest.raises(SnowballOrderError, match="SNB604"):
+            runner.once(south, Ti(2, map_index=0))
+        snowball_faults.add("throttle", operations=["ListJobs"])
+        with pytest.raises(SnowballOrderDelayedError, match=r"may have been ordered.*\[SNB615\]$"):
+            runner.once(south, Ti(3, map_index=0))
+        assert runner.taken() == 1
 
     def test_what_had_the_index_before_had_only_begun(
         self, runner: Runner, monkeypatch: pytest.MonkeyPatch
