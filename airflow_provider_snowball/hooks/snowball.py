@@ -46,7 +46,7 @@ from airflow_provider_snowball.hooks.errors import classify
 from airflow_provider_snowball.hooks.job_files import bytes_of, keep, lines_of, open_link, text_of, understood
 from airflow_provider_snowball.hooks.redaction import bounded, redacted
 from airflow_provider_snowball.hooks.whole_answers import take_whole_answers_only, unreadable_as_broken
-from airflow_provider_snowball.lifecycle import ArgumentError, JobListEntry
+from airflow_provider_snowball.lifecycle import ArgumentError, JobListEntry, is_main
 from airflow_provider_snowball.validate import (
     check_cluster_id,
     check_job_id,
@@ -215,7 +215,6 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 self.log.warning(
                     "Airflow connection %r cannot be found: going on with what boto3 finds", self.aws_conn_id
                 )
-        self._is_found = found is not None
         return AwsConnectionWrapper(
             conn=found, region_name=self._region_name, botocore_config=self._config, verify=self._verify
         )
@@ -227,7 +226,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         :raises SnowballConnectionError: if it cannot be found, or is none for AWS.
         """
-        return bool(self.conn_config) and self._is_found
+        return bool(self.conn_config)
 
     def missing_connection(self) -> str:
         """Say that the connection is not there."""
@@ -236,10 +235,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
     def get_session(self, region_name: str | None = None, deferrable: bool = False) -> Any:
         """Return a session as the base class does; STS is asked for a role with little patience."""
         hasty = copy.copy(self)
-        # What was set there goes before what is merged with it. The session itself has no use for it.
-        config = _OF_STS.merge(self.config)
-        if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]  # made of options
-            config = config.merge(Config(retries=_RETRIES_OF_STS))  # type: ignore[arg-type]  # a TypedDict there
+        # The session itself has no use for it.
+        config = self._completed(self.config, _OF_STS, _RETRIES_OF_STS)
         hasty.conn_config = AwsConnectionWrapper(
             conn=self.conn_config, botocore_config=config, verify=self.verify
         )
@@ -253,10 +250,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         :raises SnowballConnectionError: if an address among the settings is none.
         """
-        # What was set there goes before what is merged with it.
-        config = DEFAULT_TIMEOUTS.merge(config or self.config)
-        if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]  # made of options
-            config = config.merge(Config(retries=self.default_retries))  # type: ignore[arg-type]  # a TypedDict there
+        config = self._completed(config or self.config, DEFAULT_TIMEOUTS, self.default_retries)
         try:
             client = super().get_client_type(region_name=region_name, config=config, deferrable=deferrable)
         except ValueError as error:
@@ -268,6 +262,14 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
             ) from None
         take_whole_answers_only(client)
         return client
+
+    def _completed(self, config: Config, timeouts: Config, retries: Mapping[str, Any]) -> Config:
+        """Return a configuration with timeouts and retries of ours where nobody set any."""
+        # What is set in it goes before what it is merged into.
+        config = timeouts.merge(config)
+        if config.retries is None and not self._retries_are_set_outside():  # type: ignore[attr-defined]  # made of options
+            config = config.merge(Config(retries=retries))  # type: ignore[arg-type]  # a TypedDict there
+        return config
 
     def _retries_are_set_outside(self) -> bool:
         if os.environ.get("AWS_MAX_ATTEMPTS") or os.environ.get("AWS_RETRY_MODE"):
@@ -756,9 +758,8 @@ def _entries_of(description: Mapping[str, Any]) -> dict[str, Any]:
             "The answer to DescribeJob does not count, since it has no JobMetadata [SNB301]"
         )
     job = _entry_of(description["JobMetadata"])
-    is_main = bool(parts) or str(job.get("JobId")).startswith("MID")
     return {
-        "job": job | {"IsMaster": is_main},
+        "job": job | {"IsMaster": bool(parts) or is_main(job)},
         "parts": [part | {"IsMaster": False} for part in parts],
         "delivery": {key: description["JobMetadata"].get(key) or {} for key in _DELIVERY},
     }

@@ -74,16 +74,6 @@ _RESOURCES = {
 }
 
 
-class _EndedError(Exception):
-    """An order was ended by an error that another try would meet, and this is what was known of it."""
-
-    def __init__(self, ordering: Ordering, found: str, error: SnowballPermanentError) -> None:
-        super().__init__(str(error))
-        self.ordering = ordering
-        self.found = found
-        self.error = error
-
-
 class _CreateOperator(AwsParameters):
     """What the operators share: an order that is made once, whatever happens, or shown and not made."""
 
@@ -165,27 +155,25 @@ class _CreateOperator(AwsParameters):
             self._note_that_nothing_was_sent(store, run)
         elif memory is None and store is not None:
             ordering = self._recalled(store, ordering, what)
-        try:
-            return self._order(context, ordering, store)
-        except _EndedError as ended:
-            known, error = (ended.ordering, ended.found), ended.error
-        # Whoever reads it must not take it for an order that was not made.
-        words = words_of_what_is_known(*known, what, str(error)) if self.submit else None
-        raise SnowballPermanentError(words) if words else error
+        return self._order(context, ordering, store, what)
 
-    def _order(self, context: Context, ordering: Ordering, store: Any) -> Any:
-        """
-        Go on with an order, or show it.
-
-        :raises _EndedError: in the place of a SnowballPermanentError.
-        """
+    def _order(self, context: Context, ordering: Ordering, store: Any, what: str) -> Any:
+        """Go on with an order, or show it."""
         found = ""
         try:
-            hook, request, what, ordering = self._prepared(context, ordering)
+            hook, request, account, region = self._prepared(context, ordering.run.marker)
+            fingerprint = self._fingerprint(request, account, region)
             if not self.submit:
-                return self._show(hook, request, ordering)
+                return self._show(hook, request, ordering.run.marker, account, region, fingerprint)
+            named = f"{what} (account {account or 'unknown'}, {hook.where()})"
+            ordering = _placed(ordering, account, region)
+            self._check_connection(hook, ordering, named)
+            if ordering.is_unsent:
+                self._check_may_order(context, is_fresh=ordering.is_fresh)
+                self._unless_it_fails(lambda: self._check(hook, request), hook, ordering, named)
+                self._check_approved(fingerprint, account, ordering, named)
             local: list[str] = []
-            self._unless_it_fails(lambda: hook.when_local(local.append), hook, ordering, what)
+            self._unless_it_fails(lambda: hook.when_local(local.append), hook, ordering, named)
             driver = _Driver(hook, self.operation, request, ordering.run.marker, store)
             ordering, action = ordering.begin()
             while not isinstance(action, Park | Adopt | Fail | Retry):
@@ -197,37 +185,36 @@ class _CreateOperator(AwsParameters):
                 ordering, action = ordering.on(event, now())
             if isinstance(action, Adopt):
                 order_id = action.order_id
-                self._unless_it_fails(lambda: self._adopted(context, hook, order_id), hook, ordering, what)
-            return self._end(action, what, ordering, found)
+                self._unless_it_fails(lambda: self._adopted(context, hook, order_id), hook, ordering, named)
+            return self._end(action, named, ordering, found)
         except SnowballPermanentError as error:
-            raise _EndedError(ordering, found, error) from None
+            # Whoever reads it must not take it for an order that was not made.
+            words = words_of_what_is_known(ordering, found, what, str(error)) if self.submit else None
+            if words is None:
+                raise
+            raise SnowballPermanentError(words) from None
 
     def _prepared(
-        self, context: Context, ordering: Ordering
-    ) -> tuple[SnowballHook, dict[str, Any], str, Ordering]:
-        """Return what an order needs, once it is known that it may be made, if it is still to be made."""
+        self, context: Context, marker: str
+    ) -> tuple[SnowballHook, dict[str, Any], str | None, str | None]:
+        """Return what an order needs: the hook, the request, and its account and region."""
         from airflow_provider_snowball.hooks.errors import permanent_as_such
         from airflow_provider_snowball.hooks.snowball import SnowballHook
 
-        request = permanent_as_such(lambda: self._request(ordering.run.marker))
+        request = permanent_as_such(lambda: self._request(marker))
         hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
         SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
         region = permanent_as_such(hook.find_region)
-        account = hook.find_account()
-        what = f"{self.noun} {ordering.run.marker} (account {account or 'unknown'}, {hook.where()})"
-        ordering = _placed(ordering, account, region)
         if not self.submit:
             permanent_as_such(lambda: self._check(hook, request), hook.where)
-            return hook, request, what, ordering
+        return hook, request, hook.find_account(), region
+
+    def _check_connection(self, hook: SnowballHook, ordering: Ordering, what: str) -> None:
+        """Look again after a pause where a named connection is not found, as after a lookup that failed."""
         if hook.aws_conn_id and not hook.has_connection:
             # What boto3 finds may be of anybody's account, and has no list of what may be ordered.
             words = f"{hook.missing_connection()}; aws_conn_id=None orders by what boto3 finds"
             self._end(ordering.later(words, now()), what, ordering)
-        if ordering.is_unsent:
-            self._check_may_order(context, is_fresh=ordering.is_fresh)
-            self._unless_it_fails(lambda: self._check(hook, request), hook, ordering, what)
-            self._check_approved(self._fingerprint(request, account, region), account, ordering, what)
-        return hook, request, what, ordering
 
     def _recalled(self, store: Any, ordering: Ordering, what: str) -> Ordering:
         """Return it with what is known of the order; look again after a pause if that cannot be read now."""
@@ -407,17 +394,24 @@ class _CreateOperator(AwsParameters):
                 f"{fingerprint}; have it shown again by submit=False, and approve that [SNB613]"
             )
 
-    def _show(self, hook: SnowballHook, request: Mapping[str, Any], ordering: Ordering) -> dict[str, Any]:
-        account, region = hook.find_account(), hook.find_region()
+    def _show(
+        self,
+        hook: SnowballHook,
+        request: Mapping[str, Any],
+        marker: str,
+        account: str | None,
+        region: str | None,
+        fingerprint: str,
+    ) -> dict[str, Any]:
         shown = {
             "operation": self.operation,
             "request": dict(request),
-            "marker": ordering.run.marker,
+            "marker": marker,
             "account": account,
             "region": region,
             "address": hook.address_of(request.get("AddressId")),
             "quota": hook.device_quota(),
-            "fingerprint": self._fingerprint(request, account, region),
+            "fingerprint": fingerprint,
         }
         words = "Nothing is ordered (submit=False); this would be: %s"
         self.log.info(words, json.dumps(shown, default=str))

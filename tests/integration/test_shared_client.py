@@ -17,6 +17,7 @@ from airflow_provider_snowball.triggers import shared_client
 from airflow_provider_snowball.triggers.shared_client import SharedClient
 from airflow_provider_snowball.waiting.calls import ErrorKind, ListClusterJobs, RequestError
 from tests.fakes.fleet_server import FleetServer, cluster_id, connection
+from tests.fakes.module_clock import ModuleClock
 
 pytestmark = pytest.mark.anyio
 
@@ -27,24 +28,15 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-class Clock:
-    """What the module knows of time."""
-
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> ModuleClock:
+    clock = ModuleClock()
     monkeypatch.setattr(shared_client, "time", clock)
     return clock
 
 
 @pytest.fixture
-def look_ups(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def look_ups(clock: ModuleClock, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return when the connection was looked up."""
     found: list[float] = []
     look_up = shared_client._fingerprint_of
@@ -89,7 +81,7 @@ def keys(fleet: FleetServer) -> dict[str, int]:
 
 
 async def test_a_connection_is_looked_up_now_and_then(
-    fleet: FleetServer, clock: Clock, look_ups: list[float], monkeypatch: pytest.MonkeyPatch
+    fleet: FleetServer, clock: ModuleClock, look_ups: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_FLEET", connection(fleet.endpoint_url))
     async with client_of("fleet") as client:
@@ -108,7 +100,7 @@ async def test_a_connection_is_looked_up_now_and_then(
 async def test_a_lookup_that_fails_changes_nothing(
     aws_conn_id: str,
     fleet: FleetServer,
-    clock: Clock,
+    clock: ModuleClock,
     look_ups: list[float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -129,7 +121,7 @@ async def test_a_lookup_that_fails_changes_nothing(
     assert keys(fleet)["rotated"] == 1
 
 
-async def test_the_default_connection_may_be_none(fleet: FleetServer, clock: Clock) -> None:
+async def test_the_default_connection_may_be_none(fleet: FleetServer, clock: ModuleClock) -> None:
     async with client_of("aws_default") as client:
         for clock.now in (0.0, 900.0):
             await poll(client)
@@ -137,7 +129,7 @@ async def test_the_default_connection_may_be_none(fleet: FleetServer, clock: Clo
 
 
 async def test_a_lookup_that_hangs_holds_nobody_up(
-    fleet: FleetServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    fleet: FleetServer, clock: ModuleClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that a triggerer looks up goes through one thread, which another provider's trigger may hold."""
     monkeypatch.setenv("AIRFLOW_CONN_FLEET", connection(fleet.endpoint_url))
@@ -156,7 +148,7 @@ async def test_a_lookup_that_hangs_holds_nobody_up(
 
 
 async def test_a_lookup_that_breaks_holds_nobody_up(
-    fleet: FleetServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    fleet: FleetServer, clock: ModuleClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_FLEET", connection(fleet.endpoint_url))
 

@@ -14,6 +14,7 @@ from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 from airflow_provider_snowball.triggers import metrics
 from airflow_provider_snowball.triggers.snowball import ClusterJobsTrigger
 from airflow_provider_snowball.waiting.calls import ErrorKind, RequestError
+from tests.fakes.module_clock import ModuleClock
 from tests.fakes.scripted_snowball import CLUSTER, ScriptedSnowball, job
 
 OUTAGE = "snowball.outage_seconds.aws_default.eu-west-1"
@@ -36,19 +37,6 @@ class Sent:
         self.counted += [stat] * count
 
 
-class Time:
-    """The clocks of the module, moved by hand; that of the calendar is far from the other one."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.now + 1e9
-
-
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     sent = Sent()
@@ -57,19 +45,21 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
-    clock = Time()
+def clock(monkeypatch: pytest.MonkeyPatch) -> ModuleClock:
+    clock = ModuleClock(1000.0)
     monkeypatch.setattr(metrics, "time", clock)
     return clock
 
 
 @pytest.fixture
-def client(clock: Time) -> metrics.ClientMetrics:
+def client(clock: ModuleClock) -> metrics.ClientMetrics:
     return metrics.ClientMetrics({"aws_conn_id": "aws_default", "region_name": "eu-west-1"})
 
 
 class TestLastSuccess:
-    def test_it_stays_while_polls_fail(self, sent: Sent, clock: Time, client: metrics.ClientMetrics) -> None:
+    def test_it_stays_while_polls_fail(
+        self, sent: Sent, clock: ModuleClock, client: metrics.ClientMetrics
+    ) -> None:
         client.success()
         clock.now += 60
         client.error(DOWN)
@@ -85,7 +75,7 @@ class TestLastSuccess:
         ]
 
     def test_there_is_none_before_the_first(
-        self, sent: Sent, clock: Time, client: metrics.ClientMetrics
+        self, sent: Sent, clock: ModuleClock, client: metrics.ClientMetrics
     ) -> None:
         clock.now += 5
         client.error(DOWN)

@@ -25,32 +25,35 @@ def expected_events(cast: Cast) -> dict[str, set[str]]:
 
 def events_by_asset(deployment: Deployment) -> dict[str, Counter[str]]:
     """Return how often each asset has an event of each id."""
-    query = "select asset.name, asset_event.extra from asset_event join asset on asset.id = asset_id"
     found: dict[str, Counter[str]] = {}
-    with closing(deployment.postgres.connect()) as database, database.cursor() as cursor:
-        cursor.execute(query)
-        for name, extra in cursor.fetchall():
-            extra = json.loads(extra) if isinstance(extra, str) else extra
-            found.setdefault(name, Counter())[extra["payload"]["id"]] += 1
+    for name, event_id, _ in _events(deployment):
+        found.setdefault(name, Counter())[event_id] += 1
     return found
 
 
 def repeats(deployment: Deployment) -> list[tuple[str, float, float]]:
     """Return each event that was there before, with when it was, and when that was, in Unix time."""
+    last: dict[tuple[str, str], float] = {}
+    found = []
+    for name, event_id, at in _events(deployment):
+        if (name, event_id) in last:
+            found.append((f"{name}: {event_id}", last[name, event_id], at))
+        last[name, event_id] = at
+    return found
+
+
+def _events(deployment: Deployment) -> list[tuple[str, str, float]]:
+    """Return all events, the oldest first: asset, id and Unix time."""
     query = """
         select asset.name, asset_event.extra, extract(epoch from asset_event.timestamp)::float8
         from asset_event join asset on asset.id = asset_id order by asset_event.timestamp
     """
-    last: dict[tuple[str, str], float] = {}
-    found = []
     with closing(deployment.postgres.connect()) as database, database.cursor() as cursor:
         cursor.execute(query)
-        for name, extra, at in cursor.fetchall():
-            event_id = (json.loads(extra) if isinstance(extra, str) else extra)["payload"]["id"]
-            if (name, event_id) in last:
-                found.append((f"{name}: {event_id}", last[name, event_id], at))
-            last[name, event_id] = at
-    return found
+        return [
+            (name, (json.loads(extra) if isinstance(extra, str) else extra)["payload"]["id"], at)
+            for name, extra, at in cursor.fetchall()
+        ]
 
 
 def events_without_a_run(deployment: Deployment, *, later: bool) -> int:
