@@ -84,7 +84,9 @@ test-wheel: dist
 	cd build/sdist && $(WHEEL_BIN)/python -c \
 		'import airflow_provider_snowball as p; assert "site-packages" in p.__file__, p.__file__; print("testing", p.__file__)'
 	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m "not system and not browser" -n $(WORKERS) --dist worksteal
-	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m "(system or browser) and not alone" -n $(WORKERS) --dist loadfile
+	# What only waits, a file at a time; by their number of tests, the file that takes longest would come last, and alone.
+	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m "(system or browser) and not alone" -n $(WORKERS) --dist loadfile \
+		--no-loadscope-reorder
 	cd build/sdist && $(WHEEL_BIN)/python -m pytest -m alone
 
 # Lines of noxfile.py. SNOWBALL_PYTHON_3_13 and the like name interpreters by absolute path; TESTS="tests/unit -x" and

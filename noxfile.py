@@ -146,7 +146,8 @@ def _test(session: nox.Session, line: Line) -> None:
     runs: list[tuple[str, ...]] = [("-m", "not system and not browser", *workers, "--dist", "worksteal")]
     if os.environ.get("SNOWBALL_SYSTEM") != "0":
         # As in the Makefile: what only waits is run two at a time.
-        runs.append(("-m", "(system or browser) and not alone", *workers, "--dist", "loadfile"))
+        by_file = ("--dist", "loadfile", "--no-loadscope-reorder")
+        runs.append(("-m", "(system or browser) and not alone", *workers, *by_file))
         runs.append(("-m", "alone"))
     if session.posargs:
         _test_some(session, [(*warnings, *selected) for selected in runs], reports)

@@ -52,6 +52,8 @@ _ABROAD = "eu-central-1"
 #: What the examples say in days and hours of the real time.
 _LIMIT = re.compile(r'\{"InTransitToCustomer": 10\}')
 _TOGETHER = re.compile(r"timedelta\(hours=1\)")
+#: What comes before the next try, where Airflow itself failed one, which it does now and then.
+_BEFORE_THE_NEXT_TRY = re.compile(r"timedelta\(minutes=5\)")
 #: The example with DAGs that devices begin, and the runs that there are to see besides.
 _CANCEL = "example_snowball_cancel"
 _ARRIVALS = "example_snowball_arrivals"
@@ -136,6 +138,7 @@ def order_for_examples(endpoint_url: str, dags: Path, seconds_a_day: float) -> N
         text = _ADDRESS.sub(lambda _: create_address(client_of(endpoint_url)), text)
         text = _LIMIT.sub(f'{{"InTransitToCustomer": {_DAYS * seconds_a_day / 86400:.6f}}}', text)
         text = _TOGETHER.sub(f"timedelta(seconds={seconds_a_day:g})", text)
+        text = _BEFORE_THE_NEXT_TRY.sub("timedelta(seconds=5)", text)
         (dags / example.name).write_text(text)
 
 
@@ -162,8 +165,7 @@ class NewDevices:
     """
     Let devices of clusters that are ordered later, by a task for instance, stay where they have arrived.
 
-    A task that goes on once one has arrived may come late: a try before it, which Airflow failed, has
-    its next after minutes, and those are weeks here.
+    A task that goes on once one has arrived may come late: each try takes seconds, and those are days here.
     """
 
     def __init__(self, endpoint_url: str) -> None:

@@ -36,9 +36,9 @@ LOGIN = re.compile(r"Airflow +(\S+) user (\S+) password (\S+)\n")
 SNOWBALL = re.compile(r"Snowball +(\S+) ")
 #: It takes a minute or two; a machine that does other things takes longer.
 READY_WITHIN = 360.0
-#: Seconds in which no task's state changes: the devices take less for each of their steps, and a try that
-#: Airflow itself failed is followed by another after the examples' retry_delay of five minutes.
-STUCK_AFTER = 480.0
+#: Seconds in which no task's state changes: the devices take less for each of their steps, and so does what
+#: comes between a try that Airflow itself failed and the next.
+STUCK_AFTER = 300.0
 #: Devices arrive within a quarter of a minute, and an import is complete after a minute or so.
 SECONDS_A_DAY = 3.0
 WAIT_FOR_LATE = re.compile(r"Cluster +(CID\S+), whose 5 devices are on their way, and (JID\S+) is held up\n")
