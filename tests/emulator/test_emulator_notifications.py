@@ -247,6 +247,7 @@ class TestSubscriberOverHttp:
             seen.append((message, client.describe_job(JobId=job_id)["JobMetadata"]["JobState"]))
 
         job_id = create_job(client, "IMPORT", Notification=subscribe(ask))
+        eventually(lambda: bool(seen))
         snowball_clock.jump("6d")
         eventually(lambda: len(seen) >= 7)
         assert [state for _, state in seen] == ["New"] + ["WithCustomer"] * 6
