@@ -24,6 +24,8 @@ _ROOTS: tuple[tuple[str, ...], ...] = (
 )
 #: Jinja's own filters, which are the same everywhere.
 _FILTERS = frozenset({"d", "default", "first", "int", "join", "last", "lower", "trim", "upper"})
+#: Those of them that make something of nothing, which here is an empty text, and on a worker an error.
+_DEFAULTS = frozenset({"d", "default"})
 #: What the arguments of ti.xcom_pull may be called. Without map_indexes it asks for a slice of XComs, which
 #: Airflow 3.3's triggerer does not answer: the trigger hangs (no issue filed).
 _PULL = frozenset({"key", "map_indexes", "task_ids"})
@@ -101,7 +103,7 @@ def _why_not_value(node: Any) -> str | None:
     if isinstance(node, nodes.Filter):
         if node.name not in _FILTERS or node.kwargs or node.dyn_args or node.dyn_kwargs:
             return f"the filter {node.name}"
-        return next(filter(None, map(_why_not_value, (node.node, *node.args))), None)
+        return _why_not_filter(node) or _why_not_value(node.node)
     if isinstance(node, nodes.Call):
         return _why_not_call(node)
     path = _path_of(node)
@@ -110,6 +112,19 @@ def _why_not_value(node: Any) -> str | None:
     if any(path[: len(root)] == root for root in _ROOTS):
         return None
     return f"{'.'.join(path)} is not among what it is known to render"
+
+
+def _why_not_filter(node: Any) -> str | None:
+    """Say why a filter may make a value of what a worker refuses: what is undefined is an empty text here."""
+    from jinja2 import nodes
+
+    if not all(isinstance(each, nodes.Const) for each in node.args):
+        return f"the filter {node.name} with arguments that are no constants"
+    if node.name in _DEFAULTS and isinstance(node.node, nodes.Filter):
+        return f"the filter {node.name} after another one"
+    if node.name == "int" and node.args:
+        return "the filter int with a default"
+    return None
 
 
 def _why_not_call(node: Any) -> str | None:

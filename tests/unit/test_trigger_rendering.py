@@ -194,7 +194,11 @@ OTHERWISE = {
     "{{ params.a | map(attribute='b') }}": "the filter map",
     "{{ params.a | default(value=1) }}": "the filter default",
     "{{ params.a | default(*[1]) }}": "the filter default",
-    "{{ params.a | default(TARGET) }}": "TARGET",
+    "{{ params.a | default(TARGET) }}": "default with arguments that are no constants",
+    "{{ params.a | join(params.b) }}": "join with arguments that are no constants",
+    "{{ params.a | trim | default('Complete', true) }}": "the filter default after another one",
+    "{{ params.a | first | d(1) }}": "the filter d after another one",
+    "{{ params.a | lower | int(1) }}": "the filter int with a default",
     "{{ conn.snow.host }}": "conn.snow.host",
     "{{ var.value.get('x', 'y') }}": "calls var.value.get",
     "{{ var.other.x }}": "var.other.x",
@@ -330,7 +334,7 @@ CALLS = st.builds(
         unique_by=lambda text: text.partition("=")[0],
     ),
 )
-FILTERS = st.sampled_from(
+FILTERS_OF_JINJA = st.sampled_from(
     [
         "d(1)",
         "default('Complete')",
@@ -338,17 +342,15 @@ FILTERS = st.sampled_from(
         "first",
         "int",
         "int(5)",
+        "join",
         "join(',')",
         "last",
         "lower",
         "trim",
         "upper",
-        "own",
-        "tojson",
-        "length",
-        "list",
     ]
 )
+FILTERS = st.one_of(FILTERS_OF_JINJA, st.sampled_from(["own", "tojson", "length", "list"]))
 FILTERED = st.builds(
     lambda value, filters: " | ".join([value, *filters]),
     st.one_of(PATHS, TEXTS, CALLS),
@@ -378,16 +380,20 @@ ALLOWED = st.lists(
         st.builds(
             lambda root, name, filters: "{{ " + " | ".join([f"{root}.{name}", *filters]) + " }}",
             st.sampled_from(["params", "dag_run.conf"]),
-            st.sampled_from(["cluster", "state", "nodes", "none", "missing", "missing.x", "id.x"]),
-            st.lists(
-                st.sampled_from(["d(1)", "default('Complete')", "int", "lower", "trim", "join"]), max_size=2
-            ),
+            st.sampled_from(["cluster", "state", "nodes", "none", "empty", "missing", "missing.x", "id.x"]),
+            st.lists(FILTERS_OF_JINJA, max_size=3),
         ),
         st.sampled_from(["5", "Complete", CLUSTER, "{{ 5 }}", " "]),
     ),
     min_size=1,
     max_size=2,
 ).map("".join)
+#: Of what nobody gave, for which a worker fails.
+OF_NOTHING = st.builds(
+    lambda root, filters: "{{ " + " | ".join([f"{root}.missing", *filters]) + " }}",
+    st.sampled_from(["params", "dag_run.conf"]),
+    st.lists(FILTERS_OF_JINJA, min_size=1, max_size=3),
+)
 FAILED = object()
 
 
@@ -431,8 +437,11 @@ class TestGenerated:
         if outcome(on_a_worker, template) is FAILED:
             assert means(name, outcome(in_the_triggerer, template)) is FAILED
 
-    @given(template=ALLOWED, name=st.sampled_from(["cluster_id", "target_state", "min_jobs"]))
-    @settings(max_examples=700, deadline=None, derandomize=True, print_blob=False)
+    @given(
+        template=st.one_of(ALLOWED, OF_NOTHING),
+        name=st.sampled_from(["cluster_id", "target_state", "min_jobs"]),
+    )
+    @settings(max_examples=1400, deadline=None, derandomize=True, print_blob=False)
     def test_what_a_worker_refuses_the_triggerer_does_not_take(self, template: str, name: str) -> None:
         if why_not(template) is None and outcome(on_a_worker, template) is FAILED:
             assert means(name, outcome(in_the_triggerer, template)) is FAILED
