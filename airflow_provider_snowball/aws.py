@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_snowball.compat import BaseOperator
+from airflow_provider_snowball.compat import BaseOperator, is_made_from_mapped
 from airflow_provider_snowball.lifecycle import ArgumentError
 from airflow_provider_snowball.links.snowball import SnowFamilyConsoleLink
 from airflow_provider_snowball.validate import plain_json
@@ -99,6 +99,7 @@ class AwsParameters(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._names_connection = not _is_nothing(aws_conn_id)
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = os.fspath(verify) if isinstance(verify, os.PathLike) else verify
@@ -117,7 +118,33 @@ class AwsParameters(BaseOperator):
             kwargs["botocore_config"] = check_botocore_config(kwargs["botocore_config"])
         return super().partial(**kwargs)
 
+    def _check_given(self) -> None:
+        """
+        Check what an operator is given of its own; templates are passed over.
+
+        :raises ArgumentError: if something of it is wrong.
+        """
+
+    def _check_in_dag_file(self) -> None:
+        """Check it, unless a worker makes it of a mapped task: in ``execute()``, what is wrong is final."""
+        if not is_made_from_mapped(self):
+            self._check_given()
+
     @property
     def aws_parameters(self) -> dict[str, Any]:
-        """The four parameters by name, as rendered so far."""
+        """
+        The four parameters by name, as rendered so far.
+
+        :raises ArgumentError: if what was to name the connection came to nothing.
+        """
+        if self._names_connection and _is_nothing(self.aws_conn_id):
+            # What boto3 finds may be of another account.
+            raise ArgumentError(
+                f"aws_conn_id was to name an Airflow connection, and came to {self.aws_conn_id!r}; look at "
+                "what was to name it. No other credentials are tried in its place [SNB117]"
+            )
         return {name: getattr(self, name) for name in AWS_PARAMETERS}
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value)

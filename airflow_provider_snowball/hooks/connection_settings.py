@@ -24,12 +24,19 @@ from botocore.config import Config
 from airflow_provider_snowball.exceptions import SnowballConnectionError
 from airflow_provider_snowball.hooks.allowed_orders import ALLOWED_ORDERS, check_allowed_orders
 from airflow_provider_snowball.hooks.connection_form import ACCEPTED_TYPES, without_empty
-from airflow_provider_snowball.hooks.redaction import redacted
+from airflow_provider_snowball.hooks.redaction import redact
 
 __all__ = ["check_stored_extra", "config_of", "read_connection", "verify_of"]
 
 #: Fields of the extra that hold an object of their own.
-_OBJECTS = (ALLOWED_ORDERS, "assume_role_kwargs", "config_kwargs", "service_config", "session_kwargs")
+_OBJECTS = (
+    ALLOWED_ORDERS,
+    "assume_role_kwargs",
+    "assume_role_with_saml",
+    "config_kwargs",
+    "service_config",
+    "session_kwargs",
+)
 _TEXTS = (
     "assume_role_method",
     "aws_access_key_id",
@@ -42,9 +49,16 @@ _TEXTS = (
 )
 _SECRETS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _KEY = ("aws_access_key_id", "aws_secret_access_key")
+#: What a way to a role cannot do without, by ``assume_role_method``.
+_NEEDED_FOR_A_ROLE = {
+    "assume_role_with_saml": "assume_role_with_saml",
+    "assume_role_with_web_identity": "assume_role_with_web_identity_federation",
+}
 #: What no header of a request can have.
 _UNSENDABLE = re.compile(r"[^\x21-\x7e]")
 _BOOLEANS = {"true": True, "false": False}
+#: A longer text is none.
+_LONGEST_PATH = 1024
 #: Options of botocore's Config whose default does not tell their type.
 _OPTION_TYPES: Mapping[str, tuple[type, ...]] = {
     "connect_timeout": (int, float),
@@ -97,6 +111,12 @@ def read_connection(found: Any) -> AwsConnectionWrapper:
             _check_secret(place.get(field), f"{field} in the extra of {name}")
     halves = [bool(found.login) != bool(found.password)]
     halves += [bool(place.get(_KEY[0])) != bool(place.get(_KEY[1])) for place in credentials]
+    has_key = found.login or any(place.get(_KEY[0]) for place in credentials)
+    if any(place.get("aws_session_token") for place in credentials) and not has_key:
+        raise SnowballConnectionError(
+            f"{name} has a session token, and no access key that it belongs to: give it the key, too. "
+            "No other credentials are tried in its place [SNB205]"
+        )
     if any(halves):
         raise SnowballConnectionError(
             f"{name} has only half an access key: give it both the access key "
@@ -107,7 +127,8 @@ def read_connection(found: Any) -> AwsConnectionWrapper:
             conn_id=found.conn_id, login=found.login, password=found.password, extra=extra
         )
     except Exception as error:
-        raise SnowballConnectionError(f"{name} cannot be used: {redacted(str(error))} [SNB208]") from None
+        redact(error)
+        raise SnowballConnectionError(f"{name} cannot be used: {error} [SNB208]") from None
 
 
 def verify_of(value: Any, what: str) -> bool | str | None:
@@ -122,11 +143,16 @@ def verify_of(value: Any, what: str) -> bool | str | None:
     if isinstance(text, str):
         if text.strip().lower() in _BOOLEANS:
             return _BOOLEANS[text.strip().lower()]
-        if Path(text).exists():
+        try:
+            there = Path(text).exists()
+        except (OSError, ValueError):
+            there = False
+        if there:
             return text
+        # Whoever stored the certificates themselves may have stored a key with them.
+        shown = f"there is no file {text!r}" if len(text) < _LONGEST_PATH and "\n" not in text else "got none"
         raise SnowballConnectionError(
-            f"verify of {what} must be true, false or the path of a CA bundle; there is no file {text!r}"
-            " [SNB206]"
+            f"verify of {what} must be true, false or the path of a CA bundle; {shown} [SNB206]"
         )
     raise SnowballConnectionError(
         f"verify of {what} must be true, false or the path of a CA bundle; got a {type(value).__name__}"
@@ -223,6 +249,8 @@ def _read_extra(text: Any, name: str) -> dict[str, Any]:
             raise SnowballConnectionError(
                 f"{field} in the extra of {name} must be text; got a {type(extra[field]).__name__} [SNB204]"
             )
+    _check_session(extra.get("session_kwargs") or {}, f"session_kwargs in the extra of {name}")
+    _check_way_to_a_role(extra, name)
     check_region(extra.get("region_name"), f"the extra of {name}")
     _check_endpoint(extra.get("endpoint_url"), f"endpoint_url in the extra of {name}")
     for service, settings in (extra.get("service_config") or {}).items():
@@ -260,16 +288,38 @@ def _object_of(value: Any, what: str) -> dict[str, Any]:
     return value
 
 
+def _check_session(given: Mapping[str, Any], what: str) -> None:
+    for field, value in given.items():
+        if field not in _SECRETS:
+            # The amazon provider passes over all else, and so over whose credentials a profile meant.
+            raise SnowballConnectionError(
+                f"{what} has {field!r}, which is not read there: put it into the extra itself [SNB204]"
+            )
+        if value is not None and not isinstance(value, str):
+            raise SnowballConnectionError(
+                f"{field} in {what} must be text; got a {type(value).__name__} [SNB204]"
+            )
+
+
+def _check_way_to_a_role(extra: Mapping[str, Any], name: str) -> None:
+    method = extra.get("assume_role_method")
+    needed = _NEEDED_FOR_A_ROLE.get(method) if extra.get("role_arn") and isinstance(method, str) else None
+    if needed and not extra.get(needed):
+        raise SnowballConnectionError(
+            f"assume_role_method in the extra of {name} is {method!r}, which needs {needed} there [SNB204]"
+        )
+
+
 def _check_endpoint(value: Any, what: str) -> None:
     """Refuse an address that nothing can be sent to, without showing it: it may have a password in it."""
     if value is None or value == "":
         return
     try:
         address = urlsplit(value)
-        if not address.hostname:
-            # botocore refuses that, and says so.
+        if not address.hostname and "@" not in value:
+            # botocore refuses that, and shows it.
             return
-        is_one = address.scheme in ("http", "https") and address.port != 0
+        is_one = bool(address.hostname) and address.scheme in ("http", "https") and address.port != 0
     except (AttributeError, TypeError, ValueError):
         is_one = False
     if not is_one or _UNSENDABLE.search(value):

@@ -61,6 +61,13 @@ _UNKNOWN_KEYS = frozenset(
     }
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+#: botocore's errors of options that it looks at when it makes a client.
+_BAD_OPTIONS = (
+    bc.InvalidChecksumConfigError,
+    bc.InvalidDefaultsMode,
+    bc.InvalidProxiesConfigError,
+    bc.UnknownSignatureVersionError,
+)
 #: botocore's errors that repeat until somebody changes credentials, region or configuration.
 _DENIALS = (
     bc.NoCredentialsError,
@@ -74,7 +81,7 @@ _DENIALS = (
     bc.TokenRetrievalError,
     bc.SSOError,
     bc.UnknownServiceError,
-    bc.UnknownSignatureVersionError,
+    *_BAD_OPTIONS,
     # Of the requests, only the one for a role has arguments that nothing of ours has looked at.
     bc.ParamValidationError,
     SnowballConnectionError,
@@ -91,6 +98,9 @@ _ADVICE = {
     bc.InvalidRegionError: "a region reads like us-east-1",
     bc.NoCredentialsError: "give the connection an access key or a profile, or the machine a role",
     bc.PartialCredentialsError: "give both halves of the access key",
+    bc.InvalidChecksumConfigError: "correct it among the options for botocore",
+    bc.InvalidDefaultsMode: "correct defaults_mode among the options for botocore",
+    bc.InvalidProxiesConfigError: "correct proxies_config among the options for botocore",
     bc.UnknownSignatureVersionError: "correct signature_version among the options for botocore",
     bc.ParamValidationError: "correct role_arn and assume_role_kwargs of the connection",
 }
@@ -233,7 +243,7 @@ def _message_code(error: Exception, kind: ErrorKind) -> str | None:
         return "SNB210"
     if isinstance(error, bc.ParamValidationError):
         return "SNB211"
-    if isinstance(error, bc.UnknownSignatureVersionError):
+    if isinstance(error, _BAD_OPTIONS):
         return "SNB204"
     if _cannot_be_sent(error):
         return "SNB207"

@@ -19,7 +19,9 @@ __all__ = ["bounded", "code_apart", "redact", "redacted", "without_secrets"]
 _LONGEST = 2000
 _SECRETS = (
     # A password in an address, whatever characters it has; a place in S3 has none.
-    (re.compile(r"(?<=://)(?<!\bs3://)[^\s'\"<>]*@"), "***@"),
+    (re.compile(r"(?<=://)(?<!\bs3://)\S*@"), "***@"),
+    # In what was meant for one.
+    (re.compile(r"(?i)\b(invalid endpoint: ).*@"), r"\1***@"),
     # A header that cannot be sent, as http.client shows it.
     (re.compile(r"(?i)(invalid header (?:value|name) ).*", re.DOTALL), r"\1***"),
     (re.compile(r"(?i)\b((?:authorization|x-amz-security-token)['\"]?\s*[:=]\s*).*", re.DOTALL), r"\1***"),

@@ -44,7 +44,7 @@ from airflow_provider_snowball.hooks.connection_settings import (
 from airflow_provider_snowball.hooks.connection_test import ask_for_a_cluster, identity_of
 from airflow_provider_snowball.hooks.errors import classify
 from airflow_provider_snowball.hooks.job_files import bytes_of, keep, lines_of, open_link, text_of, understood
-from airflow_provider_snowball.hooks.redaction import bounded, redacted
+from airflow_provider_snowball.hooks.redaction import bounded, redact, redacted
 from airflow_provider_snowball.hooks.whole_answers import take_whole_answers_only, unreadable_as_broken
 from airflow_provider_snowball.lifecycle import ArgumentError, JobListEntry, is_main
 from airflow_provider_snowball.validate import (
@@ -215,8 +215,12 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
                 self.log.warning(
                     "Airflow connection %r cannot be found: going on with what boto3 finds", self.aws_conn_id
                 )
+        config = self._config
+        if found is not None and found.botocore_config is not None and config is not None:
+            # The amazon provider would drop the connection's proxy and FIPS for a task that sets a timeout.
+            config = found.botocore_config.merge(config)
         return AwsConnectionWrapper(
-            conn=found, region_name=self._region_name, botocore_config=self._config, verify=self._verify
+            conn=found, region_name=self._region_name, botocore_config=config, verify=self._verify
         )
 
     @property
@@ -256,9 +260,10 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         except ValueError as error:
             if isinstance(error, bc.BotoCoreError):
                 raise
+            # Some loggers show what was raised "from None", too.
+            redact(error)
             raise SnowballConnectionError(
-                f"No client can be made of Airflow connection {self.aws_conn_id!r}: {redacted(str(error))}"
-                " [SNB208]"
+                f"No client can be made of Airflow connection {self.aws_conn_id!r}: {error} [SNB208]"
             ) from None
         take_whole_answers_only(client)
         return client
@@ -682,9 +687,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         proxies = getattr(self.config, "proxies", None)
         verify = self.verify
         if verify is None:
-            # As botocore has it: AWS_CA_BUNDLE, or the profile's ca_bundle.
+            # As botocore has it: AWS_CA_BUNDLE, or the profile's ca_bundle, then what requests goes by.
             session = botocore.session.Session(profile=self.conn_config.profile_name)
-            verify = session.get_config_variable("ca_bundle")
+            verify = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
         return open_link(link, what, verify=verify, proxies=proxies)
 
     def _list(

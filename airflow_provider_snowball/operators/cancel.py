@@ -43,15 +43,19 @@ class _CancelOperator(AwsParameters):
         super().__init__(**kwargs)
         for name, value in own.items():
             setattr(self, name, value)
+        self._check_in_dag_file()
+
+    def _check_given(self) -> None:
         check_flag(self.fail_if_too_late, "fail_if_too_late")
-        if is_literal(own[self.id_parameter]):
-            type(self).check(own[self.id_parameter], self.id_parameter)
+        if is_literal(given := getattr(self, self.id_parameter)):
+            type(self).check(given, self.id_parameter)
 
     def execute(self, context: Context) -> dict[str, str]:
         """Cancel it, and return its id and the state that it is in then."""
         from airflow_provider_snowball.hooks.errors import permanent_as_such
         from airflow_provider_snowball.hooks.snowball import SnowballHook
 
+        permanent_as_such(self._check_given)
         hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
         SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
         state = permanent_as_such(lambda: self._cancel(hook), hook.where)

@@ -102,6 +102,9 @@ class _CreateOperator(AwsParameters):
         own["approved"] = None if given is NOT_GIVEN else given
         for name, value in own.items():
             setattr(self, name, value)
+        self._check_in_dag_file()
+
+    def _check_given(self) -> None:
         check_flag(self.submit, "submit")
         if is_literal(self.description):
             described(self.description, marker_of("", "", "", ""))
@@ -133,6 +136,7 @@ class _CreateOperator(AwsParameters):
     def _go_on(self, context: Context, memory: Memory | None, attempts: int) -> Any:
         from airflow_provider_snowball.hooks.errors import permanent_as_such
 
+        permanent_as_such(self._check_given)
         began = now()
         ti: Any = context["ti"]
         marker = permanent_as_such(lambda: self._marker(ti))
@@ -639,6 +643,10 @@ class CreateJobOperator(_CreateOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
+
+    def _check_given(self) -> None:
+        super()._check_given()
+        cluster_id = getattr(self, "cluster_id")  # noqa: B009  one of the members
         if cluster_id is not None and is_literal(cluster_id):
             check_cluster_id(cluster_id)
 

@@ -41,7 +41,10 @@ class _ListOperator(AwsParameters):
         super().__init__(**kwargs)
         for name, value in own.items():
             setattr(self, name, value)
-        if is_literal(own[self.states_parameter]):
+        self._check_in_dag_file()
+
+    def _check_given(self) -> None:
+        if is_literal(getattr(self, self.states_parameter)):
             self._states()
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -49,6 +52,7 @@ class _ListOperator(AwsParameters):
         from airflow_provider_snowball.hooks.errors import permanent_as_such
         from airflow_provider_snowball.hooks.snowball import SnowballHook
 
+        permanent_as_such(self._check_given)
         states = permanent_as_such(self._states)
         hook = permanent_as_such(lambda: SnowballHook.of(**self.aws_parameters))
         SnowFamilyConsoleLink().follow(context, hook.find_region, hook.when_local)
@@ -123,9 +127,12 @@ class ListClusterJobsOperator(_ListOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
-        check_page_size(page_size)
-        if is_literal(cluster_id):
-            check_cluster_id(cluster_id)
+
+    def _check_given(self) -> None:
+        super()._check_given()
+        check_page_size(self.page_size)
+        if is_literal(self.cluster_id):
+            check_cluster_id(self.cluster_id)
 
     def _list(self, hook: SnowballHook) -> Sequence[Mapping[str, Any]]:
         return hook.list_cluster_jobs(self.cluster_id, page_size=self.page_size)

@@ -104,7 +104,10 @@ class VerifyImportOperator(AwsParameters):
         super().__init__(**arguments)
         for name, value in own.items():
             setattr(self, name, value)
-        VerificationRequest.check_literals(own)
+        self._check_in_dag_file()
+
+    def _check_given(self) -> None:
+        VerificationRequest.check_literals({name: getattr(self, name) for name in _OWN})
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare, and return the summary."""

@@ -324,7 +324,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
             given["on_overdue"] = "notify"
         given["tell_changes"] = self.publish_devices or self.on_change is not None
         for name in ("exponential_backoff", "silent_fail"):
-            given[name] = bool(given[name])
+            # A default argument that is None is none.
+            given[name] = False if given[name] is None else given[name]
         return {name: plain(value) for name, value in given.items()}
 
     def _config(self) -> WaitConfig:
@@ -336,6 +337,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                     "job_ids was to name the jobs to wait for, and came to None; look at the task that was "
                     "to name them [SNB103]"
                 )
+            _ = self.aws_parameters
         except ValueError as error:
             # A rendered or mapped value: what a literal one would have met when the DAG was parsed.
             self._end(Fail(FailKind.PERMANENT, str(error), error))

@@ -44,6 +44,11 @@ def check_notifier(value: object, name: str) -> None:
     )
     # An object is called by a method of its own.
     called = (value, getattr(value, "__call__", None))  # noqa: B004 - the method itself
+    if inspect.isclass(value):
+        raise ArgumentError(
+            f"{name} must be a notifier, or a function of the context; got the class {value.__name__}, "
+            f"of which a call only makes one: give {value.__name__}(...) [SNB108]"
+        )
     if any(is_one(each) for is_one in makes_nothing_happen for each in called):
         raise ArgumentError(
             f"{name} must be an ordinary function, which runs when it is called; got {value!r} [SNB108]"

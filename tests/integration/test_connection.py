@@ -114,6 +114,21 @@ class TestWhatTheHookTakes:
         assert (hook.region_name, hook.verify) == ("us-west-2", str(bundle))
         assert setting(hook, "read_timeout") == 9
 
+    @pytest.mark.parametrize("config", [{}, {"read_timeout": 9}], ids=str)
+    def test_a_tasks_options_leave_the_others_of_the_connection(
+        self, config: dict[str, Any], connect: Callable[..., SnowballHook]
+    ) -> None:
+        """Such as FIPS, and the way out of the network."""
+        proxies = {"https": "http://proxy.example"}
+        connect(
+            region_name="us-gov-west-1",
+            config_kwargs={"use_fips_endpoint": True, "proxies": proxies, "read_timeout": 7},
+        )
+        hook = SnowballHook(aws_conn_id=CONN_ID, config=config)
+        assert hook.conn.meta.endpoint_url == "https://snowball-fips.us-gov-west-1.amazonaws.com"
+        assert setting(hook, "proxies") == proxies
+        assert setting(hook, "read_timeout") == config.get("read_timeout", 7)
+
     def test_another_type_is_refused(self, connect: Callable[..., SnowballHook]) -> None:
         hook = connect("postgres", region_name="us-east-1")
         with pytest.raises(SnowballConnectionError) as caught:

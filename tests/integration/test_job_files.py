@@ -170,14 +170,14 @@ class Described(JsonServer):
         return 200, {"JobMetadata": job}
 
 
-@pytest.mark.parametrize("how", ["verify", "False", "AWS_CA_BUNDLE", "nothing"])
+@pytest.mark.parametrize("how", ["verify", "False", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "nothing"])
 def test_whom_listings_trust_logs_trust(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with TlsFiles(LOG, tmp_path) as files, Described(files.link) as server:
         monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", connection(server.endpoint_url))
         ways: dict[str, bool | str] = {"verify": str(files.ca_bundle), "False": False}
         verify = ways.get(how)
-        if how == "AWS_CA_BUNDLE":
-            monkeypatch.setenv("AWS_CA_BUNDLE", str(files.ca_bundle))
+        if how.endswith("CA_BUNDLE"):
+            monkeypatch.setenv(how, str(files.ca_bundle))
         log = SnowballHook("snowball_test", verify=verify).iter_job_log
         job_id = "JID123e4567-e89b-12d3-a456-426655440000"
         if how == "nothing":

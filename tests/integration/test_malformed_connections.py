@@ -248,6 +248,63 @@ ROWS = [
             {"conn_type": "aws", "extra": {"session_kwargs": {"aws_secret_access_key": SECRET}}}
         ),
     ),
+    *(
+        Row(
+            f"a token without a key {where}",
+            "a session token, and no access key",
+            stored=json.dumps({"conn_type": "aws", "extra": {"region_name": "us-east-1"} | extra}),
+        )
+        for where, extra in {
+            "in the extra": {"aws_session_token": SECRET},
+            "in session_kwargs": {"session_kwargs": {"aws_session_token": SECRET}},
+        }.items()
+    ),
+    *(
+        Row(
+            f"{field} in session_kwargs is a number",
+            f"{field} in session_kwargs",
+            {"session_kwargs": {"aws_access_key_id": "AKIA", "aws_secret_access_key": SECRET, field: 5}},
+        )
+        for field in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    ),
+    Row(
+        "a profile in session_kwargs",
+        "'profile_name', which is not read there",
+        stored=json.dumps({"conn_type": "aws", "extra": {"session_kwargs": {"profile_name": "nobody"}}}),
+    ),
+    *(
+        Row(
+            f"{method} without what it needs",
+            needed,
+            {"role_arn": ROLE, "assume_role_method": method},
+        )
+        for method, needed in {
+            "assume_role_with_saml": "needs assume_role_with_saml",
+            "assume_role_with_web_identity": "needs assume_role_with_web_identity_federation",
+        }.items()
+    ),
+    Row(
+        "SAML that is text",
+        "assume_role_with_saml in the extra",
+        {"role_arn": ROLE, "assume_role_method": "assume_role_with_saml", "assume_role_with_saml": "x"},
+    ),
+    Row(
+        "certificates in the place of their path",
+        "verify of Airflow connection",
+        {"verify": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n" * 200},
+    ),
+    Row(
+        "a defaults_mode that is none",
+        "defaults_mode",
+        {"config_kwargs": {"defaults_mode": "nonsense"}},
+        by_hook=botocore.exceptions.InvalidDefaultsMode,
+    ),
+    Row(
+        "a checksum calculation that is none",
+        "request_checksum_calculation",
+        {"config_kwargs": {"request_checksum_calculation": "nonsense"}},
+        by_hook=botocore.exceptions.InvalidChecksumConfigError,
+    ),
     Row("a login that is a number", UNKNOWN_ANSWER, stored=connection(login=5)),
     Row("a password that is a list", UNKNOWN_ANSWER, stored=connection(password=[SECRET])),
     *(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ from botocore.config import Config
 from airflow_provider_snowball.compat import AirflowException
 from airflow_provider_snowball.exceptions import SnowballPermanentError
 from airflow_provider_snowball.hooks.snowball import SnowballHook
+from airflow_provider_snowball.operators.cancel import CancelClusterOperator, CancelJobOperator
+from airflow_provider_snowball.operators.create import CreateClusterOperator, CreateJobOperator
 from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator, ListClustersOperator
+from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor, JobsSensor
 from airflow_provider_snowball.waiting import config as config_module
 from airflow_provider_snowball.waiting.config import LONGEST_WAIT, WaitConfig
@@ -131,7 +135,13 @@ ROWS = [
     ),
     *(
         Row({name: value}, f"{name} must be True or False; got the {type(value).__name__} ", SENSORS)
-        for name in ("ignore_cancelled", "deferrable", "start_from_trigger")
+        for name in (
+            "ignore_cancelled",
+            "deferrable",
+            "start_from_trigger",
+            "silent_fail",
+            "exponential_backoff",
+        )
         for value in (NO_FLAGS if name == "deferrable" else NO_FLAGS[1:2])
     ),
     *(
@@ -402,6 +412,27 @@ class Undefined:
         return ""
 
 
+#: One of everything that makes requests, in every mode in which a worker makes some.
+MAKERS: dict[str, Callable[..., Any]] = {
+    "poke": lambda **arguments: cluster_sensor(mode="poke", deferrable=False, **arguments),
+    "reschedule": lambda **arguments: jobs_sensor(mode="reschedule", deferrable=False, **arguments),
+    "deferrable": lambda **arguments: cluster_sensor(deferrable=True, **arguments),
+    "start_from_trigger": lambda **arguments: cluster_sensor(start_from_trigger=True, **arguments),
+    "list jobs": list_jobs,
+    "list clusters": list_clusters,
+    "cancel": lambda **arguments: CancelJobOperator(task_id="x", job_id=JOB, **arguments),
+    "cancel cluster": lambda **arguments: CancelClusterOperator(task_id="x", cluster_id=CLUSTER, **arguments),
+    "order": lambda **arguments: CreateJobOperator(task_id="x", **arguments),
+    "order cluster": lambda **arguments: CreateClusterOperator(
+        task_id="x",
+        initial_cluster_size=5,
+        address_id=f"ADID{CLUSTER[3:]}",
+        shipping_option="NEXT_DAY",
+        snowball_type="EDGE",
+        **arguments,
+    ),
+    "verify": lambda **arguments: VerifyImportOperator(task_id="x", job_ids=[JOB], **arguments),
+}
 NEVER_ASKED = "nowhere_to_be_found"
 WRONG_WHEN_RENDERED = [
     Rendered({"cluster_id": ""}, "cluster_id must be CID"),
@@ -463,6 +494,42 @@ class TestWhenTheTaskRuns:
         with pytest.raises(SnowballPermanentError) as caught:
             task.execute({})
         assert row.says in str(caught.value)
+
+    @pytest.mark.parametrize("came_to", [None, ""])
+    @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in MAKERS.items()])
+    def test_a_connection_that_came_to_nothing(self, make: Callable[..., Any], came_to: Any) -> None:
+        """What boto3 finds may be of another account."""
+        task = make(aws_conn_id="{{ params.snow }}")
+        task.aws_conn_id = came_to
+        ti = SimpleNamespace(try_number=1, map_index=-1, dag_id="d", task_id="t", run_id="r")
+        with pytest.raises(SnowballPermanentError, match=r"aws_conn_id was to name .*\[SNB117\]$"):
+            task.execute({"ti": ti})
+
+    @pytest.mark.parametrize(
+        ("operator", "wrong", "says"),
+        [
+            (ListClusterJobsOperator, {"cluster_id": "CID1"}, "cluster_id must be CID"),
+            (ListClusterJobsOperator, {"cluster_id": CLUSTER, "job_states": ["New", "Lost"]}, "job_states"),
+            (ListClusterJobsOperator, {"cluster_id": CLUSTER, "page_size": 0}, "page_size"),
+            (ListClustersOperator, {"cluster_states": ["Lost"]}, "cluster_states"),
+            (CancelJobOperator, {"job_id": CLUSTER}, "job_id must be JID"),
+            (CancelJobOperator, {"job_id": JOB, "fail_if_too_late": "no"}, "fail_if_too_late"),
+            (CancelClusterOperator, {"cluster_id": JOB}, "cluster_id must be CID"),
+            (CreateJobOperator, {"submit": "no", "idempotency_key": "north"}, "submit"),
+            (CreateJobOperator, {"cluster_id": JOB, "idempotency_key": "north"}, "cluster_id must be CID"),
+            (VerifyImportOperator, {"job_ids": [JOB], "use_logs": "no"}, "use_logs"),
+        ],
+        ids=str,
+    )
+    def test_a_mapped_value_is_final(self, operator: Any, wrong: dict[str, Any], says: str) -> None:
+        """Airflow makes the task of it where no DAG is parsed, and retries what that raises."""
+        mapped = operator.partial(task_id="x", aws_conn_id=None).expand(
+            **{name: [value] for name, value in wrong.items()}
+        )
+        task = mapped.unmap(wrong)
+        ti = SimpleNamespace(try_number=1, map_index=0, dag_id="d", task_id="x", run_id="r")
+        with pytest.raises(SnowballPermanentError, match=says):
+            task.execute({"ti": ti})
 
     @pytest.mark.parametrize(
         ("arguments", "found"),
