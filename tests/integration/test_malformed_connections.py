@@ -111,6 +111,10 @@ CONFIGS: list[tuple[Any, str]] = [
     ({"s3": 5}, "s3"),
     ({"user_agent_extra": ["x"]}, "user_agent_extra"),
 ]
+TOKENS: dict[str, dict[str, Any]] = {
+    "in the extra": {"aws_session_token": SECRET},
+    "in session_kwargs": {"session_kwargs": {"aws_session_token": SECRET}},
+}
 UNKNOWN_ANSWER = "Airflow connection 'malformed'"
 ROWS = [
     whole("extra with a trailing comma", NO_JSON, extra='{"region_name": "us-east-1",}'),
@@ -254,10 +258,7 @@ ROWS = [
             "a session token, and no access key",
             stored=json.dumps({"conn_type": "aws", "extra": {"region_name": "us-east-1"} | extra}),
         )
-        for where, extra in {
-            "in the extra": {"aws_session_token": SECRET},
-            "in session_kwargs": {"session_kwargs": {"aws_session_token": SECRET}},
-        }.items()
+        for where, extra in TOKENS.items()
     ),
     *(
         Row(
