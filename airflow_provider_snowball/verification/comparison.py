@@ -15,13 +15,8 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from airflow_provider_snowball.verification.records import (
-    ETAG,
-    Claim,
-    Source,
-    StoredObject,
-    UnreadableError,
-)
+from airflow_provider_snowball.verification.checksums import are_one_content, needs_a_look, value_of
+from airflow_provider_snowball.verification.records import Claim, Source, StoredObject, UnreadableError
 from airflow_provider_snowball.verification.sorting import Place
 
 __all__ = ["Comparison", "Difference", "Kind", "Rules"]
@@ -30,8 +25,6 @@ T = TypeVar("T")
 _AT_A_TIME = 256
 #: Characters of what is said of a difference.
 _LONGEST_DETAIL = 1000
-#: The ETag of an object that was uploaded in parts.
-_IN_PARTS = "-"
 
 
 class Kind(StrEnum):
@@ -40,7 +33,7 @@ class Kind(StrEnum):
     #: In a job's failure log, and in no later job's success log.
     FAILED = "failed"
     #: In the manifest and in no success log; not in the bucket, or nobody knows which object is meant, or
-    #: several entries of the manifest have become one key.
+    #: several lines of the manifest have one key, and no checksum says that they are one content.
     MISSING = "missing"
     #: In a success log, and not in the bucket.
     NOT_IN_BUCKET = "not_in_bucket"
@@ -142,9 +135,9 @@ class Comparison:
                 if difference is None:
                     self.alike += 1
                     self.bytes += pair.stored.size if pair.stored else 0
-                    for claim in pair.claims:
-                        if claim.checksums:
-                            self.checksums.update(each.algorithm for each in claim.checksums)
+                    # Once, however many lines of the manifest have it.
+                    if algorithms := {each.algorithm for claim in pair.claims for each in claim.checksums}:
+                        self.checksums.update(algorithms)
                     continue
                 self.counts[difference.kind] += 1
                 yield difference
@@ -164,7 +157,7 @@ class Comparison:
             pair.stored
             for pair in pairs
             for claim in pair.claims
-            if claim.checksums and pair.stored is not None and _needs_a_look(claim, pair.stored)
+            if claim.checksums and pair.stored is not None and needs_a_look(claim, pair.stored)
         )
         return {(each.bucket, each.key): each for each in self.look(list(wanted))} if wanted else {}
 
@@ -279,10 +272,15 @@ def _differences(
         yield failure
         return
     manifest, success = _of_source(pair, Source.MANIFEST), _of_source(pair, Source.SUCCESS_LOG)
-    written = dict.fromkeys(claim.written or claim.key for claim in manifest)
-    if len(written) > 1:
-        files = ", ".join(map(repr, written))
-        yield _differs(pair, Kind.MISSING, f"{len(written)} files of the manifest have this key: {files}")
+    # Each line is a file of the source, and one object is at most one of two that differ.
+    if len(manifest) > 1 and not are_one_content(manifest):
+        files = ", ".join(dict.fromkeys(repr(claim.written or claim.key) for claim in manifest))
+        yield _differs(
+            pair,
+            Kind.MISSING,
+            f"{len(manifest)} lines of the manifest have this key, and no checksum says that they are one "
+            f"file: {files}",
+        )
         return
     stored = pair.stored
     if stored is None:
@@ -320,7 +318,7 @@ def _of_checksums(pair: _Pair, claims: Sequence[Claim], stored: StoredObject) ->
     unknown = None
     for claim in claims:
         for checksum in claim.checksums:
-            has = _value(checksum.algorithm, stored)
+            has = value_of(checksum.algorithm, stored)
             if has is None:
                 unknown = unknown or _differs(
                     pair,
@@ -336,26 +334,6 @@ def _of_checksums(pair: _Pair, claims: Sequence[Claim], stored: StoredObject) ->
                 return
     if unknown is not None:
         yield unknown
-
-
-def _value(algorithm: str, stored: StoredObject) -> str | None:
-    """Return a checksum of a whole object, None if the bucket does not tell it."""
-    if algorithm == ETAG:
-        return stored.etag or None
-    for checksum in stored.checksums:
-        if checksum.algorithm == algorithm:
-            return checksum.value
-    if algorithm == "md5" and stored.etag and not stored.is_etag_opaque and _IN_PARTS not in stored.etag:
-        return stored.etag
-    return None
-
-
-def _needs_a_look(claim: Claim, stored: StoredObject) -> bool:
-    """Return whether the listing does not tell a checksum; of an encrypted object it tells another."""
-    return any(
-        checksum.algorithm != ETAG and _value(checksum.algorithm, stored) != checksum.value
-        for checksum in claim.checksums
-    )
 
 
 def _of_sources(

@@ -57,8 +57,7 @@ class Claim(NamedTuple):
     :param size: in bytes; None if the source does not say.
     :param job_id: whose log it is; None in a manifest.
     :param error: why it failed, in the words of a failure log.
-    :param written: the key as a manifest has it, where that is another: two that are written differently are
-        two files.
+    :param written: the key as a manifest has it, where that is another.
     """
 
     source: Source

@@ -250,7 +250,21 @@ class TestLogsAlone:
             key_mapping={"/mnt/a/": "data/", "/mnt/b/": "data/"},
         )
         assert differences(summary) == {"missing": 1}
-        assert "2 files of the manifest have this key: '/mnt/a/x', '/mnt/b/x'" in summary["raised"]
+        words = "2 lines of the manifest have this key, and no checksum says that they are one file: "
+        assert f"{words}'/mnt/a/x', '/mnt/b/x'" in summary["raised"]
+
+    def test_two_files_of_one_key(self, place: Place) -> None:
+        """The lists of two servers, say, one behind the other."""
+        row = {"key": "data/README", "size": 4, "md5": ""}
+        job_id = place.imported({"data/README": 4})
+        place.s3.put_object(Bucket=BUCKET, Key="data/README", Body=b"1234")
+        summary = place.verify(job_id, manifest=place.manifest("m.csv", [row, row]))
+        assert differences(summary) == {"missing": 1}
+        words = "2 lines of the manifest have this key, and no checksum says that they are one file: "
+        assert f"{words}'data/README'" in summary["raised"]
+        row["md5"] = hashlib.md5(b"1234", usedforsecurity=False).hexdigest()
+        summary = place.verify(job_id, manifest=place.manifest("m.csv", [row, row]))
+        assert (differences(summary), summary["checksums"]) == ({}, {"md5": 1})
 
     def test_a_report_has_a_folder_before_anything_is_compared(self, place: Place, tmp_path: Path) -> None:
         job_id = place.imported(OBJECTS)

@@ -268,6 +268,50 @@ def test_an_object_of_which_nobody_says_the_size_is_not_alike() -> None:
     )
 
 
+def alike(claims: list[Claim], stored: StoredObject, **rules: Any) -> Kind | None:
+    """Return how one object differs, None if it does not."""
+    comparison = Comparison(Rules(**({"manifest": True, "logs": False} | rules)))
+    place = (stored.bucket, stored.key.encode())
+    found = list(comparison.differences([(place, claim) for claim in claims], [(place, stored)]))
+    return found[0].kind if found else None
+
+
+class TestLinesOfOneKey:
+    """Each is a file of the source, unless a checksum says that they are one content."""
+
+    @pytest.mark.parametrize(
+        ("lines", "kind"),
+        [
+            ([{}, {}], Kind.MISSING),
+            ([{"md5": "aa"}, {}], Kind.MISSING),
+            ([{"md5": "aa"}, {"md5": "bb"}], Kind.MISSING),
+            ([{"md5": "aa"}, {"sha1": "cc"}], Kind.MISSING),
+            ([{"md5": "aa", "sha1": "cc"}, {"md5": "aa", "sha1": "dd"}], Kind.MISSING),
+            ([{"md5": "aa"}, {"md5": "aa"}, {}], Kind.MISSING),
+            ([{"etag": "aa"}, {"etag": "aa"}], Kind.MISSING),
+            ([{"md5": "aa"}, {"md5": "aa"}], None),
+            ([{"md5": "aa", "etag": "aa"}, {"md5": "aa"}, {"md5": "aa"}], None),
+            ([{"md5": "bb"}, {"md5": "bb"}], Kind.WRONG_CHECKSUM),
+        ],
+    )
+    def test_they_are_one_or_missing(self, lines: list[dict[str, str]], kind: Kind | None) -> None:
+        claims = [
+            Claim(Source.MANIFEST, "x", "a", 1, tuple(Checksum(*each) for each in line.items()))
+            for line in lines
+        ]
+        assert alike(claims, StoredObject("x", "a", 1, "aa")) is kind
+
+    def test_what_they_were_before_they_were_mapped_changes_nothing(self) -> None:
+        claims = [
+            Claim(Source.MANIFEST, "x", "a", 1, (Checksum("md5", "aa"),), written=written)
+            for written in ("/mnt/a", "/srv/a")
+        ]
+        assert alike(claims, StoredObject("x", "a", 1, "aa")) is None
+        assert alike([each._replace(checksums=()) for each in claims], StoredObject("x", "a", 1)) is (
+            Kind.MISSING
+        )
+
+
 class TestTolerance:
     """What is tolerated hides nothing that is not."""
 
