@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Literal
@@ -68,10 +69,7 @@ class ImportVerifier:
             manifest=request.manifest is not None,
             logs=request.use_logs,
             tolerated=frozenset(map(Kind, request.tolerate)),
-            # Those created at once, in the order in which they were given.
-            jobs=tuple(
-                job["JobId"] for job in sorted(jobs, key=lambda job: str(job.get("CreationDate") or ""))
-            ),
+            created={job["JobId"]: created for job in jobs if (created := _creation_of(job)) is not None},
         )
         comparison = Comparison(
             rules, self._bucket.look, is_asked_for=request.is_asked_for if any(request.prefixes) else None
@@ -228,6 +226,16 @@ def _write(differences: Iterator[Difference], file: IO[bytes]) -> list[Differenc
     # Whoever sends the file closes it.
     text.detach()
     return first
+
+
+def _creation_of(job: dict[str, Any]) -> datetime | None:
+    """
+    Return when a job was created, in UTC; None if AWS does not say.
+
+    botocore has it in the machine's own time, in which an hour comes twice a year.
+    """
+    date = job.get("CreationDate")
+    return date.astimezone(UTC) if isinstance(date, datetime) and date.tzinfo is not None else None
 
 
 def _buckets_of(job: dict[str, Any]) -> list[str]:

@@ -8,8 +8,9 @@ Each object is counted once: as alike, or under the gravest of its differences, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from itertools import groupby, islice
 from operator import itemgetter
@@ -66,14 +67,19 @@ class Rules:
     :param manifest: whether there is a manifest: what is not in it is extra.
     :param logs: whether the success logs have been read: what is not in them was not imported.
     :param tolerated: differences that are counted and written, and let it pass.
-    :param jobs: the ids of the jobs whose logs they are, in the order in which they were created: what failed
-        in one may have arrived with a later one.
+    :param created: when the jobs were created whose logs they are, in UTC, by their ids: what failed in one
+        may have arrived with a later one. Of a job that is not in it, nobody knows.
     """
 
     manifest: bool
     logs: bool
     tolerated: frozenset[Kind] = frozenset()
-    jobs: tuple[str, ...] = ()
+    created: Mapping[str, datetime] = field(default_factory=dict)
+
+    def is_later(self, claim: Claim, other: Claim) -> bool:
+        """Tell whether a log is of a job that was created after another's, as far as that is known."""
+        one, another = self.created.get(claim.job_id or ""), self.created.get(other.job_id or "")
+        return one is not None and another is not None and one > another
 
 
 class _Pair(NamedTuple):
@@ -253,12 +259,8 @@ def _failure(pair: _Pair, rules: Rules) -> Difference | None:
     failed = _of_source(pair, Source.FAILURE_LOG)
     if not failed:
         return None
-    created = {job_id: number for number, job_id in enumerate(rules.jobs)}
-    # Of a job that nobody knows, nobody knows that it came later.
-    arrived = max(
-        (created.get(str(each.job_id), -1) for each in _of_source(pair, Source.SUCCESS_LOG)), default=-1
-    )
-    failed = [claim for claim in failed if created.get(str(claim.job_id), len(created)) >= arrived]
+    success = _of_source(pair, Source.SUCCESS_LOG)
+    failed = [claim for claim in failed if not any(rules.is_later(each, claim) for each in success)]
     if not failed:
         return None
     return _differs(pair, Kind.FAILED, "; ".join(f"job {claim.job_id}: {claim.error}" for claim in failed))

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +112,16 @@ def days(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return set_date
 
 
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The worker's clock is that of Berlin."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
 def rows_of(objects: dict[str, int]) -> list[dict[str, Any]]:
     return [{"key": key, "size": size} for key, size in objects.items()]
 
@@ -177,8 +188,31 @@ class TestLogsAlone:
         assert differences(place.verify(earlier, later)) == {"failed": 1}
         assert differences(place.verify(later, earlier)) == {"failed": 1}
 
-    def test_what_was_sent_again_has_the_size_of_what_failed(self, place: Place) -> None:
+    def test_of_jobs_created_at_once_nobody_knows_which_came_later(
+        self, place: Place, days: Callable[[int], None]
+    ) -> None:
+        days(0)
+        first = place.imported(OBJECTS, {"a.jpg": "Checksum mismatch"})
+        second = place.imported({"a.jpg": 10})
+        assert differences(place.verify(first, second)) == {"failed": 1}
+        assert differences(place.verify(second, first)) == {"failed": 1}
+
+    @pytest.mark.usefixtures("berlin")
+    def test_an_hour_comes_twice_a_year(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The clock of the earlier says 02:50, that of the later 02:10."""
+        job_ids = []
+        for hour, minute, failed in ((0, 50, {}), (1, 10, {"a.jpg": "Checksum mismatch"})):
+            moment = datetime(2026, 10, 25, hour, minute, tzinfo=UTC)
+            monkeypatch.setattr(snowball_clock, "wall", lambda moment=moment: moment)
+            job_ids.append(place.imported(OBJECTS, failed))
+        assert differences(place.verify(*job_ids)) == {"failed": 1}
+
+    def test_what_was_sent_again_has_the_size_of_what_failed(
+        self, place: Place, days: Callable[[int], None]
+    ) -> None:
+        days(0)
         first = place.imported(OBJECTS, {"b/b.jpg": "Checksum mismatch"})
+        days(1)
         second = place.imported({"b/b.jpg": 10})
         summary = place.verify(first, second)
         assert differences(summary) == {"wrong_size": 1}

@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -28,8 +29,9 @@ from airflow_provider_snowball.verification.sorting import SortedRecords, exact_
 from airflow_provider_snowball.verification.tables import decoded
 
 BUCKETS = ("archive", "raw")
-#: The first was created first.
-JOBS = ("JID1", "JID2")
+JOBS = ("JID1", "JID2", "JID3")
+#: The day on which each of them was created, None if nobody knows.
+DAYS = st.fixed_dictionaries(dict.fromkeys(JOBS, st.sampled_from([1, 2, 3, None])))
 ASKED = VerificationRequest.read(
     dict.fromkeys(VerificationRequest.__dataclass_fields__)
     | {"job_ids": ["JID123e4567-e89b-12d3-a456-426655440000"], "key_mapping": {"/mnt/": ""}}
@@ -86,14 +88,20 @@ def truths(draw: st.DrawFn) -> dict[tuple[str, str], Truth]:
     return found
 
 
-def judged(truth: Truth, *, manifest: bool, logs: bool, tolerated: Sequence[str]) -> str | None:
+def came_later(job: str, other: str, days: dict[str, int | None]) -> bool:
+    return days[job] is not None and days[other] is not None and days[job] > days[other]
+
+
+def judged(
+    truth: Truth, days: dict[str, int | None], *, manifest: bool, logs: bool, tolerated: Sequence[str]
+) -> str | None:
     """Return how an object differs, None if it does not, "" if nobody knows of it."""
     said = truth.manifest if manifest else []
     success, failure = (truth.success, truth.failure) if logs else ([], [])
     if not said and not success and not failure and truth.stored is None:
         return ""
     for job, _ in failure:
-        if not any(JOBS.index(each) > JOBS.index(job) for each, _ in success):
+        if not any(came_later(each, job, days) for each, _ in success):
             return "failed"
     # As many files as there are lines, unless their one checksum says that it is the same file.
     contents = [checksum for _, checksum, _ in said]
@@ -175,9 +183,14 @@ def claims_of(
     st.sampled_from([(True, True), (True, False), (False, True)]),
     st.sampled_from(["csv", "jsonl"]),
     st.lists(st.sampled_from(TOLERABLE), unique=True),
+    DAYS,
 )
 def test_each_object_is_judged_as_a_person_would(
-    found: dict[tuple[str, str], Truth], sources: tuple[bool, bool], form: str, tolerated: list[str]
+    found: dict[tuple[str, str], Truth],
+    sources: tuple[bool, bool],
+    form: str,
+    tolerated: list[str],
+    days: dict[str, int | None],
 ) -> None:
     manifest, logs = sources
     if manifest and not any(truth.manifest for truth in found.values()):
@@ -185,13 +198,14 @@ def test_each_object_is_judged_as_a_person_would(
     expected = {
         place: verdict
         for place, truth in found.items()
-        if (verdict := judged(truth, manifest=manifest, logs=logs, tolerated=tolerated)) != ""
+        if (verdict := judged(truth, days, manifest=manifest, logs=logs, tolerated=tolerated)) != ""
     }
     stored = sorted(
         (StoredObject(bucket, key, *truth.stored) for (bucket, key), truth in found.items() if truth.stored),
         key=lambda each: (each.bucket, each.key.encode()),
     )
-    rules = Rules(manifest=manifest, logs=logs, tolerated=frozenset(map(Kind, tolerated)), jobs=JOBS)
+    created = {job: datetime(2026, 1, day, tzinfo=UTC) for job, day in days.items() if day is not None}
+    rules = Rules(manifest=manifest, logs=logs, tolerated=frozenset(map(Kind, tolerated)), created=created)
     comparison = Comparison(rules)
     with SortedRecords(exact_order) as records:
         records.add_claims(claims_of(found, form, manifest=manifest, logs=logs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -332,16 +333,31 @@ class TestTolerance:
         assert ([each.kind for each in found], comparison.faults) == ([kind], faults)
 
 
-def test_a_job_that_nobody_knows_is_no_later_one() -> None:
-    claims = [
-        Claim(Source.SUCCESS_LOG, "x", "a", 1, job_id="JID1"),
-        Claim(Source.FAILURE_LOG, "x", "a", 1, job_id="JID2", error="why"),
-    ]
-    there = [(("x", b"a"), StoredObject("x", "a", 1))]
-    for jobs in ((), ("JID1",), ("JID2",), ("JID1", "JID2")):
-        comparison = Comparison(Rules(manifest=False, logs=True, jobs=jobs))
-        found = list(comparison.differences([(("x", b"a"), claim) for claim in claims], there))
-        assert [each.kind for each in found] == [Kind.FAILED]
+class TestWhatFailed:
+    """It has arrived if a job that was certainly created later brought it."""
+
+    @pytest.mark.parametrize(
+        ("brought", "failed", "kind"),
+        [
+            (None, None, Kind.FAILED),
+            (2, None, Kind.FAILED),
+            (None, 1, Kind.FAILED),
+            (1, 2, Kind.FAILED),
+            (1, 1, Kind.FAILED),
+            (2, 1, None),
+        ],
+    )
+    def test_by_the_days_on_which_the_jobs_were_created(
+        self, brought: int | None, failed: int | None, kind: Kind | None
+    ) -> None:
+        claims = [
+            Claim(Source.SUCCESS_LOG, "x", "a", 1, job_id="JID1"),
+            Claim(Source.FAILURE_LOG, "x", "a", 1, job_id="JID2", error="why"),
+        ]
+        days = {"JID1": brought, "JID2": failed}
+        created = {job: datetime(2026, 1, day, tzinfo=UTC) for job, day in days.items() if day is not None}
+        there = StoredObject("x", "a", 1)
+        assert alike(claims, there, manifest=False, logs=True, created=created) is kind
 
 
 class TestOrder:
