@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from airflow_provider_snowball.verification.records import ETAG, Checksum, Claim, StoredObject
 
-__all__ = ["are_one_content", "needs_a_look", "value_of"]
+__all__ = ["are_one_content", "has_what_it_should", "needs_a_look", "value_of"]
 
 #: The ETag of an object that was uploaded in parts.
 _IN_PARTS = "-"
@@ -28,6 +28,15 @@ def needs_a_look(claim: Claim, stored: StoredObject) -> bool:
     """Return whether the listing does not tell a checksum; of an encrypted object it tells another."""
     return any(
         checksum.algorithm != ETAG and value_of(checksum.algorithm, stored) != checksum.value
+        for checksum in claim.checksums
+    )
+
+
+def has_what_it_should(claims: Sequence[Claim], stored: StoredObject) -> bool:
+    """Return whether a checksum says that an object has the bytes that it should."""
+    return any(
+        value_of(checksum.algorithm, stored) == checksum.value
+        for claim in claims
         for checksum in claim.checksums
     )
 

@@ -16,7 +16,12 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
-from airflow_provider_snowball.verification.checksums import are_one_content, needs_a_look, value_of
+from airflow_provider_snowball.verification.checksums import (
+    are_one_content,
+    has_what_it_should,
+    needs_a_look,
+    value_of,
+)
 from airflow_provider_snowball.verification.records import Claim, Source, StoredObject, UnreadableError
 from airflow_provider_snowball.verification.sorting import Place
 
@@ -31,7 +36,8 @@ _LONGEST_DETAIL = 1000
 class Kind(StrEnum):
     """How an object differs, the gravest first. The values are in XComs and reports: they stay."""
 
-    #: In a job's failure log, and in no later job's success log.
+    #: In a job's failure log, and in no later job's success log; and no checksum of the manifest says that it
+    #: is there all the same, as after a copy by hand.
     FAILED = "failed"
     #: In the manifest and in no success log; not in the bucket, or nobody knows which object is meant, or
     #: several lines of the manifest have one key, and no checksum says that they are one content.
@@ -134,7 +140,7 @@ class Comparison:
             closer = self._look_closer(pairs)
             for pair in pairs:
                 is_outside = asked_for is not None and pair.stored is None and not asked_for(pair.key)
-                if is_outside and _failure(pair, self.rules) is None:
+                if is_outside and _failure(pair, self.rules, None) is None:
                     continue
                 self.objects += 1
                 difference = None if self._is_plain(pair) else _judge(pair, self.rules, closer)
@@ -254,10 +260,13 @@ def _differs(pair: _Pair, kind: Kind, detail: str) -> Difference:
     return Difference(kind, bucket, pair.key, detail)
 
 
-def _failure(pair: _Pair, rules: Rules) -> Difference | None:
-    """Return that an object failed in a job, and arrived with no later one."""
+def _failure(pair: _Pair, rules: Rules, stored: StoredObject | None) -> Difference | None:
+    """Return that an object failed in a job, and arrived neither with a later one nor by hand."""
     failed = _of_source(pair, Source.FAILURE_LOG)
     if not failed:
+        return None
+    # Its size alone does not: an older one may have had the same.
+    if stored is not None and has_what_it_should(_of_source(pair, Source.MANIFEST), stored):
         return None
     success = _of_source(pair, Source.SUCCESS_LOG)
     failed = [claim for claim in failed if not any(rules.is_later(each, claim) for each in success)]
@@ -270,7 +279,8 @@ def _differences(
     pair: _Pair, rules: Rules, closer: dict[tuple[str, str], StoredObject]
 ) -> Iterator[Difference]:
     """Yield what differs of an object, the gravest first."""
-    if failure := _failure(pair, rules):
+    stored = pair.stored and closer.get((pair.stored.bucket, pair.stored.key), pair.stored)
+    if failure := _failure(pair, rules, stored):
         yield failure
         return
     manifest, success = _of_source(pair, Source.MANIFEST), _of_source(pair, Source.SUCCESS_LOG)
@@ -284,7 +294,6 @@ def _differences(
             f"file: {files}",
         )
         return
-    stored = pair.stored
     if stored is None:
         if pair.is_ambiguous:
             why = "others have this key in another case: which is meant is not known"
@@ -294,7 +303,6 @@ def _differences(
         else:
             yield _differs(pair, Kind.MISSING, f"expected with {_sizes(manifest)}")
         return
-    stored = closer.get((stored.bucket, stored.key), stored)
     # A size that a failure log has is of the object that was to arrive, too.
     yield from _of_size(pair, [*manifest, *success, *_of_source(pair, Source.FAILURE_LOG)], stored)
     yield from _of_checksums(pair, manifest, stored)

@@ -379,6 +379,18 @@ class TestManifest:
         summary = place.verify(job_id, manifest=place.manifest("m.csv", rows))
         assert differences(summary) == {"wrong_checksum": 1, "not_compared": 2}
 
+    def test_what_failed_was_copied_by_hand(self, place: Place) -> None:
+        job_id = place.imported({"a": 4, "b": 4}, {"a": "Checksum mismatch"})
+        place.s3.put_object(Bucket=BUCKET, Key="a", Body=b"1234")
+        md5 = hashlib.md5(b"1234", usedforsecurity=False).hexdigest()
+        rows = [{"key": "a", "size": 4, "md5": ""}, {"key": "b", "size": 4, "md5": ""}]
+        asked = {"tolerate": ["not_logged"]}
+        manifest = place.manifest("m.csv", rows)
+        assert differences(place.verify(job_id, manifest=manifest, **asked)) == {"failed": 1}
+        rows[0]["md5"] = md5
+        manifest = place.manifest("m.csv", rows)
+        assert differences(place.verify(job_id, manifest=manifest, **asked)) == {"not_logged": 1}
+
     def test_where_all_that_is_there_is_tolerated_nothing_is_verified(self, place: Place) -> None:
         manifest = place.manifest("m.csv", [{"key": "big", "size": 2**20, "md5": "0" * 32}])
         job_id = place.imported({"big": 2**20, "more": 1})

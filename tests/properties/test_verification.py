@@ -89,7 +89,8 @@ def truths(draw: st.DrawFn) -> dict[tuple[str, str], Truth]:
 
 
 def came_later(job: str, other: str, days: dict[str, int | None]) -> bool:
-    return days[job] is not None and days[other] is not None and days[job] > days[other]
+    one, another = days[job], days[other]
+    return one is not None and another is not None and one > another
 
 
 def judged(
@@ -100,7 +101,9 @@ def judged(
     success, failure = (truth.success, truth.failure) if logs else ([], [])
     if not said and not success and not failure and truth.stored is None:
         return ""
-    for job, _ in failure:
+    # Copied by hand, say: nothing but its checksum tells.
+    has_arrived = truth.stored is not None and any(checksum == truth.stored[1] for _, checksum, _ in said)
+    for job, _ in () if has_arrived else failure:
         if not any(came_later(each, job, days) for each, _ in success):
             return "failed"
     # As many files as there are lines, unless their one checksum says that it is the same file.

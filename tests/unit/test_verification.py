@@ -359,6 +359,32 @@ class TestWhatFailed:
         there = StoredObject("x", "a", 1)
         assert alike(claims, there, manifest=False, logs=True, created=created) is kind
 
+    @pytest.mark.parametrize(
+        ("checksum", "kind"),
+        [
+            (None, Kind.FAILED),
+            (("md5", "bb"), Kind.FAILED),
+            (("sha1", "cc"), Kind.FAILED),
+            (("md5", "aa"), Kind.NOT_LOGGED),
+            (("etag", "aa"), Kind.NOT_LOGGED),
+            (("sha1", "dd"), Kind.NOT_LOGGED),
+        ],
+    )
+    def test_of_what_was_copied_by_hand_a_checksum_says_so(
+        self, checksum: tuple[str, str] | None, kind: Kind
+    ) -> None:
+        def look(objects: Sequence[StoredObject]) -> Sequence[StoredObject]:
+            return [each._replace(checksums=(Checksum("sha1", "dd"),)) for each in objects]
+
+        claims = [
+            Claim(Source.FAILURE_LOG, "x", "a", 1, job_id="JID1", error="why"),
+            Claim(Source.MANIFEST, "x", "a", 1, () if checksum is None else (Checksum(*checksum),)),
+        ]
+        comparison = Comparison(Rules(manifest=True, logs=True), look)
+        there = [(("x", b"a"), StoredObject("x", "a", 1, "aa"))]
+        [found] = comparison.differences([(("x", b"a"), claim) for claim in claims], there)
+        assert found.kind is kind
+
 
 class TestOrder:
     def test_keys_are_sorted_as_s3_does(self) -> None:
