@@ -303,10 +303,19 @@ def _differences(
         else:
             yield _differs(pair, Kind.MISSING, f"expected with {_sizes(manifest)}")
         return
-    # A size that a failure log has is of the object that was to arrive, too.
-    yield from _of_size(pair, [*manifest, *success, *_of_source(pair, Source.FAILURE_LOG)], stored)
+    yield from _of_size(pair, _those_that_say_its_size(pair, rules), stored)
     yield from _of_checksums(pair, manifest, stored)
     yield from _of_sources(pair, rules, manifest, success)
+
+
+def _those_that_say_its_size(pair: _Pair, rules: Rules) -> list[Claim]:
+    manifest, success = _of_source(pair, Source.MANIFEST), _of_source(pair, Source.SUCCESS_LOG)
+    # A size that a failure log has is of the object that was to arrive, too.
+    logs = [*success, *_of_source(pair, Source.FAILURE_LOG)]
+    if not manifest:
+        return logs
+    # The manifest says which version is meant; what a job brought before the last one is an older one.
+    return [*manifest, *(each for each in success if not any(rules.is_later(other, each) for other in logs))]
 
 
 def _of_size(pair: _Pair, claims: Sequence[Claim], stored: StoredObject) -> Iterator[Difference]:

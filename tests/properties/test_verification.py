@@ -113,7 +113,15 @@ def judged(
     if truth.stored is None:
         return "not_in_bucket" if success else "missing"
     size, etag = truth.stored
-    claimed = [each for each, _, _ in said] + [each for _, each in (*success, *failure) if each is not None]
+    rows = [*success, *failure]
+    if said:
+        # The manifest knows which version is meant; of the logs, only the last word may contradict it.
+        rows = [
+            (job, each)
+            for job, each in success
+            if not any(came_later(other, job, days) for other, _ in (*success, *failure))
+        ]
+    claimed = [each for each, _, _ in said] + [each for _, each in rows if each is not None]
     if any(each != size for each in claimed):
         return "wrong_size"
     checksums = {checksum for _, checksum, _ in said if checksum}

@@ -313,6 +313,45 @@ class TestLinesOfOneKey:
         )
 
 
+class TestSizes:
+    """Of 20 bytes is what is there; the numbers are what job 1, job 2 and the manifest say."""
+
+    @pytest.mark.parametrize(
+        ("first", "second", "manifest", "kind"),
+        [
+            (10, 20, 20, None),
+            (10, 20, None, Kind.WRONG_SIZE),
+            (20, 10, 20, Kind.WRONG_SIZE),
+            (10, None, 20, Kind.WRONG_SIZE),
+            (20, 20, 10, Kind.WRONG_SIZE),
+        ],
+    )
+    @pytest.mark.parametrize("source", [Source.SUCCESS_LOG, Source.FAILURE_LOG])
+    def test_a_manifest_makes_an_older_one_another_version(
+        self, first: int, second: int | None, manifest: int | None, kind: Kind | None, source: Source
+    ) -> None:
+        claims = [Claim(source, "x", "a", first, job_id="JID1", error="why")]
+        if second is None:
+            claims = [Claim(Source.SUCCESS_LOG, "x", "a", first, job_id="JID2")]
+        else:
+            claims.append(Claim(Source.SUCCESS_LOG, "x", "a", second, job_id="JID2"))
+        if manifest is not None:
+            claims.append(Claim(Source.MANIFEST, "x", "a", manifest))
+        created = {f"JID{day}": datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)}
+        rules = {"manifest": manifest is not None, "logs": True, "created": created}
+        assert alike(claims, StoredObject("x", "a", 20), **rules) is kind
+
+    def test_of_two_at_once_neither_is_older(self) -> None:
+        claims = [
+            Claim(Source.MANIFEST, "x", "a", 20),
+            Claim(Source.SUCCESS_LOG, "x", "a", 10, job_id="JID1"),
+            Claim(Source.SUCCESS_LOG, "x", "a", 20, job_id="JID2"),
+        ]
+        for created in ({}, dict.fromkeys(("JID1", "JID2"), datetime(2026, 1, 1, tzinfo=UTC))):
+            there = StoredObject("x", "a", 20)
+            assert alike(claims, there, logs=True, created=created) is Kind.WRONG_SIZE
+
+
 class TestTolerance:
     """What is tolerated hides nothing that is not."""
 
