@@ -53,7 +53,7 @@ from airflow_provider_snowball.validate import (
     check_page_size,
     check_shipping_option,
 )
-from airflow_provider_snowball.verification.job_log import key_decoder, read_log
+from airflow_provider_snowball.verification.job_log import NO_UTF8, key_decoder, read_log
 from airflow_provider_snowball.verification.records import Claim, Source
 from airflow_provider_snowball.verification.tables import decoded
 from airflow_provider_snowball.waiting.calls import (
@@ -464,6 +464,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         Return what a job's log says of each object, as it comes: bucket, key, size in bytes, error.
 
         AWS documents no columns; they are found by their names in the first line, and others are passed over.
+        A key of the failure log that S3 cannot have, which may be why it failed, has escapes for what is no
+        UTF-8, and is cut at 1,024 bytes.
 
         :param bucket: whose objects they are, if the log does not say.
         :param key_encoding: ``url`` if the keys in the log are percent-encoded.
@@ -473,12 +475,14 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
 
         .. seealso:: https://docs.aws.amazon.com/snowball/latest/api-reference/API_JobLogs.html
         """
-        decode = key_decoder(key_encoding)
+        source, errors = Source.SUCCESS_LOG, "strict"
+        if which == "failure":
+            source, errors = Source.FAILURE_LOG, NO_UTF8
+        decode = key_decoder(key_encoding, errors)
         lines = self._log_lines(job_id, which)
         what = f"{which.capitalize()} log of job {job_id}"
-        source = Source.SUCCESS_LOG if which == "success" else Source.FAILURE_LOG
         claims = understood(
-            read_log(decoded(lines, what), source, what, job_id=job_id, bucket=bucket, decode=decode)
+            read_log(decoded(lines, what, errors), source, what, job_id=job_id, bucket=bucket, decode=decode)
         )
         return (
             each if each.error is None else each._replace(error=bounded(redacted(each.error)))

@@ -265,14 +265,26 @@ def _failure(pair: _Pair, rules: Rules, stored: StoredObject | None) -> Differen
     failed = _of_source(pair, Source.FAILURE_LOG)
     if not failed:
         return None
-    # Its size alone does not: an older one may have had the same.
-    if stored is not None and has_what_it_should(_of_source(pair, Source.MANIFEST), stored):
-        return None
-    success = _of_source(pair, Source.SUCCESS_LOG)
-    failed = [claim for claim in failed if not any(rules.is_later(each, claim) for each in success)]
+    failed = [claim for claim in failed if not _has_arrived(claim, pair, rules, stored)]
     if not failed:
         return None
-    return _differs(pair, Kind.FAILED, "; ".join(f"job {claim.job_id}: {claim.error}" for claim in failed))
+    return _differs(pair, Kind.FAILED, "; ".join(map(_why, failed)))
+
+
+def _why(failed: Claim) -> str:
+    under = "" if failed.written is None else f", under a key that S3 cannot have: {failed.written!r}"
+    return f"job {failed.job_id}: {failed.error}{under}"
+
+
+def _has_arrived(failed: Claim, pair: _Pair, rules: Rules, stored: StoredObject | None) -> bool:
+    """Tell whether what failed in a job is there all the same."""
+    # Under a key that S3 cannot have, nothing is; an object of the key that was made of it is another.
+    if failed.written is not None:
+        return False
+    if any(rules.is_later(each, failed) for each in _of_source(pair, Source.SUCCESS_LOG)):
+        return True
+    # Copied by hand, say. Its size alone tells nothing: an older one may have had the same.
+    return stored is not None and has_what_it_should(_of_source(pair, Source.MANIFEST), stored)
 
 
 def _differences(

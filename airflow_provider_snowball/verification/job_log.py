@@ -7,30 +7,37 @@ So columns are found by their names, others are passed over, and a log whose key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 from airflow_provider_snowball.lifecycle import ArgumentError
-from airflow_provider_snowball.verification.records import Claim, Source, UnreadableError
+from airflow_provider_snowball.verification.records import LONGEST_KEY, Claim, Source, UnreadableError
 from airflow_provider_snowball.verification.request import KEY_ENCODINGS
 from airflow_provider_snowball.verification.tables import plain, read_rows, size_of
 
-__all__ = ["key_decoder", "read_log"]
+__all__ = ["NO_UTF8", "key_decoder", "read_log"]
 
 #: What the columns may be called, besides their own names.
 _COLUMNS = {
     "bucket": ("bucket name", "s3 bucket"),
     "key": ("object key", "s3 key", "object", "object name", "key name"),
-    "size": ("bytes", "object size", "size in bytes", "size bytes", "file size"),
-    "error": ("error message", "reason", "failure reason", "message", "error code"),
-}
+    "size": (
+        "bytes", "object size", "size in bytes", "size bytes", "file size", "length", "content length",
+    ),
+}  # fmt: skip
+#: Of what a log says of an error, all is told, in this order; it only informs.
+_ERRORS = ("error code", "error", "error message", "failure reason", "reason", "message")
 _NAMES = {plain(title): name for name, titles in _COLUMNS.items() for title in (name, *titles)}
+_NAMES |= {plain(title): title for title in _ERRORS}
+#: How a failure log is decoded, as :meth:`bytes.decode` has it.
+NO_UTF8 = "surrogateescape"
 
 
-def key_decoder(encoding: str) -> Callable[[str, str], str]:
+def key_decoder(encoding: str, errors: str = "strict") -> Callable[[str, str], str]:
     """
     Return what makes a key of a text at a place.
 
+    :param errors: as :meth:`bytes.decode` has it, of what is no UTF-8 once decoded.
     :raises ArgumentError: if it is none of :data:`.request.KEY_ENCODINGS`.
     """
     if encoding == "none":
@@ -38,7 +45,7 @@ def key_decoder(encoding: str) -> Callable[[str, str], str]:
 
     def decode(text: str, where: str) -> str:
         try:
-            return unquote(text, errors="strict")
+            return unquote(text, errors=errors)
         except UnicodeDecodeError:
             raise UnreadableError(
                 f"{where} has a key that is not UTF-8 once decoded: {text[:200]!r}"
@@ -63,7 +70,9 @@ def read_log(
     """
     Yield what a job's log says of each object.
 
-    :param lines: with their ends.
+    What failed may have done so for its key, so that one that S3 cannot have is none that cannot be read.
+
+    :param lines: with their ends; of a failure log, what is no UTF-8 as :data:`NO_UTF8` has it.
     :param what: ``Failure log of job JID…``, for messages.
     :param bucket: whose objects they are, if the log has no column for it; None if there is more than one.
     :param decode: makes a key of a text, as :func:`key_decoder` returns it.
@@ -77,12 +86,22 @@ def read_log(
         if not row["key"]:
             raise UnreadableError(f"{where} has no key")
         size = row.get("size")
-        yield Claim(
-            source,
-            named,
-            decode(row["key"], where),
-            # A failed object may have none.
-            None if not size else size_of(size, where),
-            job_id=job_id,
-            error=(row.get("error") or "no reason given") if source is Source.FAILURE_LOG else None,
-        )
+        key = decode(row["key"], where)
+        claim = Claim(source, named, key, None if not size else size_of(size, where), job_id=job_id)
+        yield _failed(claim, row) if source is Source.FAILURE_LOG else claim
+
+
+def _failed(claim: Claim, row: Mapping[str, str]) -> Claim:
+    key = _escaped(claim.key)
+    cut = key.encode()[:LONGEST_KEY].decode(errors="ignore")
+    return claim._replace(
+        bucket=_escaped(claim.bucket),
+        key=cut,
+        error=_escaped(": ".join(filter(None, map(row.get, _ERRORS)))) or "no reason given",
+        written=None if cut == claim.key else key,
+    )
+
+
+def _escaped(text: str) -> str:
+    """Return a text with what was no UTF-8 as escapes."""
+    return text.encode(errors=NO_UTF8).decode(errors="backslashreplace")

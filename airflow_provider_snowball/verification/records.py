@@ -57,7 +57,8 @@ class Claim(NamedTuple):
     :param size: in bytes; None if the source does not say.
     :param job_id: whose log it is; None in a manifest.
     :param error: why it failed, in the words of a failure log.
-    :param written: the key as a manifest has it, where that is another.
+    :param written: the key as its source has it, where that is another: in a manifest, and in a failure log
+        where S3 can have no such key.
     """
 
     source: Source

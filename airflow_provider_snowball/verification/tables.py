@@ -18,15 +18,17 @@ _DIGITS = 18
 Row = tuple[int, Mapping[str, str]]
 
 
-def decoded(lines: Iterable[bytes], what: str) -> Iterator[str]:
+def decoded(lines: Iterable[bytes], what: str, errors: str = "strict") -> Iterator[str]:
     """
     Yield the lines of a file in UTF-8, with their ends, without a byte order mark.
 
-    :raises UnreadableError: if a line is in no UTF-8: a key that was guessed may be another's.
+    :param errors: as :meth:`bytes.decode` has it.
+    :raises UnreadableError: with ``strict``, if a line is in no UTF-8: a key that was guessed may be
+        another's.
     """
     for number, line in enumerate(lines, 1):
         try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8", errors)
         except UnicodeDecodeError as error:
             raise UnreadableError(
                 f"{what}, line {number}, is not UTF-8 (byte {error.start}): {line[:_SHOWN]!r}"

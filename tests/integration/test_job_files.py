@@ -187,6 +187,20 @@ def test_whom_listings_trust_logs_trust(how: str, tmp_path: Path, monkeypatch: p
             assert "".join(f"{line}\n" for line in log(job_id, "failure")) == LOG.decode()
 
 
+def test_what_failed_for_its_key_ends_no_log(
+    serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b"Bucket,Key,Error Code,Error Message\nx,caf\xe9,E1,bad \xff\nx,%b,E2,\n" % (b"k" * 1100)
+    with Described(serve(body)) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", connection(server.endpoint_url))
+        job_id = "JID123e4567-e89b-12d3-a456-426655440000"
+        found = list(SnowballHook("snowball_test").read_job_log(job_id, "failure"))
+    assert [(each.key, each.error) for each in found] == [
+        ("caf\\xe9", "E1: bad \\xff"),
+        ("k" * 1024, "E2"),
+    ]
+
+
 LOG = b"Bucket,Key,Size,Error\nx,a,1,gone\nx,b,2,gone\n"
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 FRAMINGS = {

@@ -218,6 +218,13 @@ class TestLogsAlone:
         assert differences(summary) == {"wrong_size": 1}
         assert "10 bytes (success log) and 2000 bytes (failure log)" in summary["raised"]
 
+    def test_what_failed_for_the_length_of_its_key_is_told(self, place: Place, tmp_path: Path) -> None:
+        report = tmp_path / "report.csv"
+        job_id = place.imported({"a": 1, "k" * 1100: 1}, {"k" * 1100: "Key too long"})
+        summary = place.verify(job_id, report=str(report))
+        assert (differences(summary), summary["alike"]) == ({"failed": 1}, 1)
+        assert "Key too long, under a key that S3 cannot have: 'kkk" in report.read_text()
+
     def test_words_of_a_failure_are_short_and_show_no_link(self, place: Place) -> None:
         words = "GET https://x/y?X-Amz-Signature=abcdef failed " + "x" * 5000
         summary = place.verify(place.imported(OBJECTS, {"a.jpg": words}))

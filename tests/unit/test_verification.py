@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import botocore.session
 import pytest
@@ -23,7 +24,7 @@ from airflow_provider_snowball.hooks.bucket import Bucket, lines_of_file
 from airflow_provider_snowball.hooks.errors import permanent_as_such
 from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.verification.comparison import Comparison, Kind, Rules
-from airflow_provider_snowball.verification.job_log import key_decoder, read_log
+from airflow_provider_snowball.verification.job_log import NO_UTF8, key_decoder, read_log
 from airflow_provider_snowball.verification.manifest import read_manifest
 from airflow_provider_snowball.verification.records import (
     Checksum,
@@ -138,12 +139,21 @@ class TestRequest:
 
 def log(text: str | bytes, source: Source = Source.SUCCESS_LOG, **asked: Any) -> list[Claim]:
     lines = (text.encode() if isinstance(text, str) else text).splitlines(keepends=True)
-    return list(read_log(decoded(lines, "Log"), source, "Log", job_id="JID1", **asked))
+    errors = NO_UTF8 if source is Source.FAILURE_LOG else "strict"
+    return list(read_log(decoded(lines, "Log", errors), source, "Log", job_id="JID1", **asked))
 
 
 class TestJobLog:
     @pytest.mark.parametrize(
-        "header", ["Bucket,Key,Size", "bucket_name,Object Key,SIZE IN BYTES", "S3 Bucket,S3-Key,Bytes"]
+        "header",
+        [
+            "Bucket,Key,Size",
+            "bucket_name,Object Key,SIZE IN BYTES",
+            "S3 Bucket,S3-Key,Bytes",
+            "Bucket,Key,Length",
+            "Bucket,Key,Content-Length",
+            "Bucket,Key,ContentLength",
+        ],
     )
     def test_columns_are_found_by_their_names(self, header: str) -> None:
         assert log(f"{header}\narchive,a.jpg,3\n") == [
@@ -158,6 +168,38 @@ class TestJobLog:
         text = "Bucket,Key,Failure Reason\narchive,a,too large\narchive,b,\n"
         assert [each.error for each in log(text, Source.FAILURE_LOG)] == ["too large", "no reason given"]
         assert [each.error for each in log(text)] == [None, None]
+
+    def test_all_that_a_log_says_of_an_error_is_told(self) -> None:
+        text = "Key,Error Message,Error Code\na,too large,E1\nb,,E2\nc,too large,\nd,,\n"
+        told = [each.error for each in log(text, Source.FAILURE_LOG, bucket="x")]
+        assert told == ["E1: too large", "E2", "too large", "no reason given"]
+
+    @pytest.mark.parametrize(
+        ("written", "key"),
+        [
+            (b"caf\xe9", "caf\\xe9"),
+            (b"\xed\xa0\xbe", "\\xed\\xa0\\xbe"),
+            (b"k" * 1025, "k" * 1024),
+            ("é".encode() * 600, "é" * 512),
+            (b"k" + "é".encode() * 600, "k" + "é" * 511),
+        ],
+    )
+    def test_what_failed_for_its_key_is_told_as_far_as_it_can_be(self, written: bytes, key: str) -> None:
+        [claim] = log(b"Key,Error\n%b,\xff\n" % written, Source.FAILURE_LOG, bucket="x")
+        assert (claim.key, claim.error) == (key, "\\xff")
+        assert claim.written
+        assert exact_order(claim.key)
+        encoded = b"Key\n%b\n" % quote(written).encode()
+        decode = key_decoder("url", NO_UTF8)
+        assert log(encoded, Source.FAILURE_LOG, bucket="x", decode=decode)[0].key == key
+
+    def test_what_failed_under_any_other_key_has_it(self) -> None:
+        [claim] = log("Key\n" + "é" * 512 + "\n", Source.FAILURE_LOG, bucket="x")
+        assert (claim.key, claim.written) == ("é" * 512, None)
+
+    def test_what_arrived_has_a_key_that_is_certain(self) -> None:
+        with pytest.raises(UnreadableError, match="line 2, is not UTF-8"):
+            log(b"Key\ncaf\xe9\n", bucket="x")
 
     def test_a_log_of_one_bucket_need_not_name_it(self) -> None:
         assert log("Key\na\n", bucket="archive")[0].bucket == "archive"
@@ -311,6 +353,16 @@ class TestLinesOfOneKey:
         assert alike([each._replace(checksums=()) for each in claims], StoredObject("x", "a", 1)) is (
             Kind.MISSING
         )
+
+    def test_under_a_key_that_s3_cannot_have_nothing_arrives(self) -> None:
+        """An object of the key that was made of it is another."""
+        claims = [
+            Claim(Source.FAILURE_LOG, "x", "a", 1, job_id="JID1", error="why", written="a-b"),
+            Claim(Source.SUCCESS_LOG, "x", "a", 1, job_id="JID2"),
+            Claim(Source.MANIFEST, "x", "a", 1, (Checksum("md5", "aa"),)),
+        ]
+        created = {f"JID{day}": datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)}
+        assert alike(claims, StoredObject("x", "a", 1, "aa"), logs=True, created=created) is Kind.FAILED
 
 
 class TestSizes:
