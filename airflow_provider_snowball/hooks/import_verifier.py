@@ -18,14 +18,11 @@ from airflow_provider_snowball.hooks.snowball import SnowballHook
 from airflow_provider_snowball.lifecycle import JobState, JobType, is_at_or_past
 from airflow_provider_snowball.verification.comparison import Comparison, Difference, Kind, Rules
 from airflow_provider_snowball.verification.job_log import key_decoder
+from airflow_provider_snowball.verification.keys import exact_order, folded_order
 from airflow_provider_snowball.verification.manifest import read_manifest
 from airflow_provider_snowball.verification.records import Claim, Source, StoredObject
 from airflow_provider_snowball.verification.request import VerificationRequest, s3_parts
-from airflow_provider_snowball.verification.sorting import (
-    SortedRecords,
-    exact_order,
-    folded_order,
-)
+from airflow_provider_snowball.verification.sorting import SortedRecords
 from airflow_provider_snowball.verification.tables import decoded
 
 __all__ = ["ImportVerifier"]
@@ -131,12 +128,18 @@ class ImportVerifier:
         decode = key_decoder(request.manifest_key_encoding)
         lines = decoded(lines_of_file(place, self._bucket, f"manifest {place}"), what)
         claims = read_manifest(
-            lines, request.form, what, bucket=bucket, columns=request.manifest_columns, decode=decode
+            lines,
+            request.form,
+            what,
+            bucket=bucket,
+            columns=request.manifest_columns,
+            decode=decode,
+            placed=request.placed if request.key_mapping else None,
         )
         for count, claim in enumerate(claims, 1):
             if count % _PROGRESS == 0:
                 self._say("%s: %s objects read", what, count)
-            yield request.placed(claim) if request.key_mapping else claim
+            yield claim
         self._count("manifest", count)
         self._say("%s: %s objects", what, count)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 from airflow_provider_snowball.lifecycle import ArgumentError
+from airflow_provider_snowball.verification.keys import check_key
 from airflow_provider_snowball.verification.records import LONGEST_KEY, Claim, Source, UnreadableError
 from airflow_provider_snowball.verification.request import KEY_ENCODINGS
 from airflow_provider_snowball.verification.tables import plain, read_rows, size_of
@@ -88,7 +89,10 @@ def read_log(
         size = row.get("size")
         key = decode(row["key"], where)
         claim = Claim(source, named, key, None if not size else size_of(size, where), job_id=job_id)
-        yield _failed(claim, row) if source is Source.FAILURE_LOG else claim
+        if source is Source.FAILURE_LOG:
+            claim = _failed(claim, row)
+        check_key(claim.key, where)
+        yield claim
 
 
 def _failed(claim: Claim, row: Mapping[str, str]) -> Claim:

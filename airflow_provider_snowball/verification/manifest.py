@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_snowball.verification.keys import check_key
 from airflow_provider_snowball.verification.records import (
     CHECKSUMS,
     ETAG,
@@ -41,6 +42,7 @@ def read_manifest(
     bucket: str | None = None,
     columns: Mapping[str, str | None] | None = None,
     decode: Callable[[str, str], str] = lambda text, _: text,
+    placed: Callable[[Claim], Claim] | None = None,
 ) -> Iterator[Claim]:
     """
     Yield what a manifest says of each object.
@@ -51,7 +53,10 @@ def read_manifest(
     :param bucket: whose objects they are, where a row does not say; None if there is more than one.
     :param columns: which of :data:`.request.COLUMNS` a column of another name is; None if it is not wanted.
     :param decode: makes a key of a text, as :func:`.job_log.key_decoder` returns it.
-    :raises UnreadableError: if a column or a row is not understood, or there is no row.
+    :param placed: puts what a row says under its key in S3, as
+        :meth:`.request.VerificationRequest.placed`; None: it is under it.
+    :raises UnreadableError: if a column or a row is not understood, S3 can have no such key, or there is no
+        row.
     """
     names: dict[str, str | None] = {plain(name): name for name in COLUMNS}
     names |= {plain(title): name for title, name in (columns or {}).items()}
@@ -63,9 +68,13 @@ def read_manifest(
     count = 0
     for count, (line, row) in enumerate(rows, 1):  # noqa: B007 - how many there were
         try:
-            yield _claim_of(row, bucket, decode)
+            claim = _claim_of(row, bucket, decode)
+            if placed is not None:
+                claim = placed(claim)
+            check_key(claim.key, "")
         except UnreadableError as error:
             raise UnreadableError(f"{what}, line {line}{error}") from None
+        yield claim
     if not count:
         raise UnreadableError(f"{what} names no object: nothing can be compared with it")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import starmap
 from pathlib import Path
@@ -16,51 +16,19 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
-from airflow_provider_snowball.verification.records import (
-    LONGEST_KEY,
-    Checksum,
-    Claim,
-    Source,
-    StoredObject,
-    UnreadableError,
-)
+from airflow_provider_snowball.verification.keys import Order, exact_order
+from airflow_provider_snowball.verification.records import Checksum, Claim, Source, StoredObject
 
-__all__ = ["Order", "Place", "SortedRecords", "exact_order", "folded_order"]
+__all__ = ["Place", "SortedRecords"]
 
 #: Where an object stands: its bucket, and the bytes that its key is sorted by.
 Place = tuple[str, bytes]
-Order = Callable[[str], bytes]
 #: SQLite takes this for pages, and as much again for sorting, in KiB.
 _CACHE = 48 * 1024
 _ROWS_AT_A_TIME = 1000
-#: Of a key that is shown in an error.
-_SHOWN = 200
 _More = tuple[tuple[Checksum, ...], str | None, str | None]
 _NOTHING_MORE: _More = ((), None, None)
 _SOURCES = {source.value: source for source in Source}
-
-
-def exact_order(key: str) -> bytes:
-    """
-    Return what S3 sorts a key by.
-
-    :raises UnreadableError: if S3 can have no such key.
-    """
-    try:
-        place = key.encode()
-    except UnicodeEncodeError:
-        raise UnreadableError(f"The key {key!r} is no text that S3 takes: half a surrogate pair") from None
-    if len(place) > LONGEST_KEY:
-        raise UnreadableError(
-            f"The key {key[:_SHOWN]!r}… has {len(place)} bytes, and S3 takes {LONGEST_KEY} at most"
-        )
-    return place
-
-
-def folded_order(key: str) -> bytes:
-    """Return the same for all keys that differ in case only, as Unicode folds it."""
-    exact_order(key)
-    return key.casefold().encode()
 
 
 class SortedRecords(AbstractContextManager["SortedRecords"]):

@@ -427,6 +427,10 @@ class TestManifest:
             ("key,size\na,1\nb\n", "line 3, has 1 values for 2 columns: 'b'"),
             ("key,size\na,1e3\n", "line 2: the size must be a whole number of bytes; got '1e3'"),
             ("key,size\n,1\n", "line 2 has no key"),
+            (
+                f"key,size\na,1\n{'k' * 1025},1\n",
+                f"m.csv, line 3: The key '{'k' * 200}'… has 1025 bytes, and S3 takes 1024 at most; ",
+            ),
             ('key,size\n"a,1\n', "line 2, is no CSV: unexpected end of data"),
             ("key,size\n\xff,1\n", "line 2, is not UTF-8 (byte 0)"),
             ("key,size,md5\na,1,zz\n", "line 2: md5 must have 16 bytes, in hexadecimal or Base64; got 'zz'"),
@@ -443,6 +447,14 @@ class TestManifest:
         with pytest.raises(SnowballFileError) as caught:
             place.verify(place.imported({"a": 1}), manifest=str(file))
         assert words in str(caught.value)
+
+    def test_a_path_may_be_longer_than_a_key(self, place: Place) -> None:
+        manifest = place.manifest("m.csv", rows_of({f"/{'mnt' * 400}/a": 1}))
+        mapping = {f"/{'mnt' * 400}/": ""}
+        job_id = place.imported({"a": 1})
+        assert differences(place.verify(job_id, manifest=manifest, key_mapping=mapping)) == {}
+        with pytest.raises(SnowballFileError, match=r"m\.csv, line 2: The key .* has 1203 bytes"):
+            place.verify(job_id, manifest=manifest)
 
     def test_one_that_is_not_there(self, place: Place, tmp_path: Path) -> None:
         job_id = place.imported({"a": 1})

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 
 from airflow_provider_snowball.verification.comparison import Comparison, Kind, Rules
 from airflow_provider_snowball.verification.job_log import key_decoder, read_log
+from airflow_provider_snowball.verification.keys import exact_order
 from airflow_provider_snowball.verification.manifest import read_manifest
 from airflow_provider_snowball.verification.records import Claim, Source, StoredObject, UnreadableError
 from airflow_provider_snowball.verification.request import VerificationRequest
-from airflow_provider_snowball.verification.sorting import SortedRecords, exact_order
+from airflow_provider_snowball.verification.sorting import SortedRecords
 from airflow_provider_snowball.verification.tables import decoded
 
 BUCKETS = ("archive", "raw")

@@ -25,6 +25,7 @@ from airflow_provider_snowball.hooks.errors import permanent_as_such
 from airflow_provider_snowball.operators.verify_import import VerifyImportOperator
 from airflow_provider_snowball.verification.comparison import Comparison, Kind, Rules
 from airflow_provider_snowball.verification.job_log import NO_UTF8, key_decoder, read_log
+from airflow_provider_snowball.verification.keys import exact_order, folded_order
 from airflow_provider_snowball.verification.manifest import read_manifest
 from airflow_provider_snowball.verification.records import (
     Checksum,
@@ -34,7 +35,7 @@ from airflow_provider_snowball.verification.records import (
     UnreadableError,
 )
 from airflow_provider_snowball.verification.request import VerificationRequest
-from airflow_provider_snowball.verification.sorting import SortedRecords, exact_order, folded_order
+from airflow_provider_snowball.verification.sorting import SortedRecords
 from airflow_provider_snowball.verification.tables import decoded
 
 JOB_ID = "JID123e4567-e89b-12d3-a456-426655440000"
@@ -197,6 +198,12 @@ class TestJobLog:
         [claim] = log("Key\n" + "é" * 512 + "\n", Source.FAILURE_LOG, bucket="x")
         assert (claim.key, claim.written) == ("é" * 512, None)
 
+    def test_what_arrived_has_a_key_of_s3(self) -> None:
+        with pytest.raises(
+            UnreadableError, match=r"^Log, line 2: The key .* has 1025 bytes, and S3 takes 1024"
+        ):
+            log("Key\n" + "k" * 1025 + "\n", bucket="x")
+
     def test_what_arrived_has_a_key_that_is_certain(self) -> None:
         with pytest.raises(UnreadableError, match="line 2, is not UTF-8"):
             log(b"Key\ncaf\xe9\n", bucket="x")
@@ -267,11 +274,8 @@ class TestJsonLines:
             manifest(line)
 
     def test_half_a_character_is_no_key(self) -> None:
-        with (
-            SortedRecords(exact_order) as records,
-            pytest.raises(UnreadableError, match="half a surrogate pair"),
-        ):
-            records.add_claims(manifest('{"key": "\\ud83e", "size": 1}'))
+        with pytest.raises(UnreadableError, match=r"^Manifest, line 1: The key .*half a surrogate pair; "):
+            manifest('{"key": "\\ud83e", "size": 1}')
 
 
 def judged(claims: list[Claim], stored: list[StoredObject]) -> dict[str, Kind]:
