@@ -82,7 +82,8 @@ class ImportVerifier:
             else:
                 stored = (((each.bucket, exact_order(each.key)), each) for each in self._stored(buckets))
             report = opened.enter_context(TemporaryFile(prefix="snowball-report-"))
-            first = _write(understood(comparison.differences(records.claims(), stored)), report)
+            differences = understood(comparison.differences(records.claims(), stored))
+            first = _write(differences, report, rules.tolerated)
             summary = self._summary(comparison, buckets, first)
             publish(summary)
             if request.report is not None:
@@ -216,19 +217,23 @@ def _check_folder_of(report: str | None) -> None:
         )
 
 
-def _write(differences: Iterator[Difference], file: IO[bytes]) -> list[Difference]:
-    """Write what differs as CSV; return the first of it."""
-    first: list[Difference] = []
+def _write(
+    differences: Iterator[Difference], file: IO[bytes], tolerated: frozenset[Kind]
+) -> list[Difference]:
+    """Write what differs as CSV; return the first of it, what is tolerated behind what is not."""
+    faults: list[Difference] = []
+    others: list[Difference] = []
     text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
     rows = csv.writer(text)
     rows.writerow(Difference._fields)
     for difference in differences:
         rows.writerow(difference)
-        if len(first) < NAMED:
-            first.append(difference)
+        named = others if difference.kind in tolerated else faults
+        if len(named) < NAMED:
+            named.append(difference)
     # Whoever sends the file closes it.
     text.detach()
-    return first
+    return [*faults, *others][:NAMED]
 
 
 def _creation_of(job: dict[str, Any]) -> datetime | None:

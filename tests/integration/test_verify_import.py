@@ -496,6 +496,21 @@ class TestReport:
             "detail": "in no success log",
         }
 
+    def test_what_is_tolerated_is_named_behind_what_is_not(self, place: Place, tmp_path: Path) -> None:
+        job_id = place.imported(OBJECTS)
+        for number in range(25):
+            place.s3.put_object(Bucket=BUCKET, Key=f"0/{number:02}", Body=b"")
+        place.s3.delete_object(Bucket=BUCKET, Key="a.jpg")
+        place.s3.delete_object(Bucket=BUCKET, Key="empty")
+        report = tmp_path / "report.csv"
+        summary = place.verify(job_id, tolerate=["extra"], report=str(report))
+        assert differences(summary) == {"not_in_bucket": 2, "extra": 25}
+        keys = [each["key"] for each in summary["first"]]
+        assert keys == ["a.jpg", "empty", *(f"0/{number:02}" for number in range(18))]
+        assert f"2 not_in_bucket, 25 extra: not_in_bucket s3://{BUCKET}/a.jpg (" in summary["raised"]
+        written = [row["key"] for row in csv.DictReader(io.StringIO(report.read_text()))]
+        assert written == sorted(written)
+
     def test_one_that_cannot_be_written_fails_the_task(self, place: Place, tmp_path: Path) -> None:
         with pytest.raises(SnowballFileError, match="Cannot write the report"):
             place.verify(place.imported(OBJECTS), report=str(tmp_path / "no" / "report.csv"))
