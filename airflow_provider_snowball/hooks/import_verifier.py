@@ -69,7 +69,13 @@ class ImportVerifier:
             created={job["JobId"]: created for job in jobs if (created := _creation_of(job)) is not None},
         )
         comparison = Comparison(
-            rules, self._bucket.look, is_asked_for=request.is_asked_for if any(request.prefixes) else None
+            rules,
+            self._bucket.look,
+            is_asked_for=request.is_asked_for if any(request.prefixes) else None,
+            # The report of the last try, say.
+            own=frozenset(
+                parts for place in (request.manifest, request.report) if (parts := s3_parts(place or ""))
+            ),
         )
         with ExitStack() as opened:
             records = opened.enter_context(SortedRecords(order))

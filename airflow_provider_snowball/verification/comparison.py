@@ -107,11 +107,14 @@ class Comparison:
         compared.
     :param is_asked_for: whether a key is among those that are compared; of others, only what failed is
         judged, since nobody says in which form a failure log has keys. None: all are.
+    :param own: buckets and keys of files of the comparison itself, which are no objects unless somebody says
+        something of them.
     """
 
     rules: Rules
     look: Callable[[Sequence[StoredObject]], Sequence[StoredObject]] | None = None
     is_asked_for: Callable[[str], bool] | None = None
+    own: frozenset[tuple[str, str]] = frozenset()
     counts: Counter[Kind] = field(default_factory=Counter)
     #: Objects that anybody has said anything of, or that are there; bytes of those that are alike.
     objects: int = 0
@@ -142,6 +145,8 @@ class Comparison:
                 is_outside = asked_for is not None and pair.stored is None and not asked_for(pair.key)
                 if is_outside and _failure(pair, self.rules, None) is None:
                     continue
+                if not pair.claims and self._is_own(pair.stored):
+                    continue
                 self.objects += 1
                 difference = None if self._is_plain(pair) else _judge(pair, self.rules, closer)
                 if difference is None:
@@ -153,6 +158,9 @@ class Comparison:
                     continue
                 self.counts[difference.kind] += 1
                 yield difference
+
+    def _is_own(self, stored: StoredObject | None) -> bool:
+        return stored is not None and (stored.bucket, stored.key) in self.own
 
     def _is_plain(self, pair: _Pair) -> bool:
         """Return whether it is there with the size that a manifest says: all that is known of most."""

@@ -516,6 +516,30 @@ class TestReport:
             place.verify(place.imported(OBJECTS), report=str(tmp_path / "no" / "report.csv"))
 
 
+class TestOwnFiles:
+    """What the task itself reads and writes in the bucket of an import."""
+
+    def test_they_are_not_extra(self, place: Place) -> None:
+        job_id = place.imported(OBJECTS)
+        place.s3.put_object(Bucket=BUCKET, Key="lists/m.csv", Body=b"key,size\na.jpg,10\n")
+        asked = {"report": f"s3://{BUCKET}/lists/r.csv", "prefixes": ["a", "lists/"]}
+        asked["manifest"] = f"s3://{BUCKET}/lists/m.csv"
+        for _ in range(2):
+            summary = place.verify(job_id, **asked)
+            assert (differences(summary), summary["objects"], summary["alike"]) == ({}, 1, 1)
+        place.s3.put_object(Bucket=BUCKET, Key="lists/r.csv.old", Body=b"")
+        assert differences(place.verify(job_id, **asked)) == {"extra": 1}
+        assert differences(place.verify(job_id, **asked | {"report": None})) == {"extra": 2}
+
+    def test_what_was_to_arrive_is_an_object(self, place: Place) -> None:
+        """A manifest that came with the import, say."""
+        manifest = b"key,size\na.jpg,10\n"
+        job_id = place.imported(OBJECTS | {"m.csv": len(manifest)})
+        place.s3.put_object(Bucket=BUCKET, Key="m.csv", Body=manifest)
+        asked = {"manifest": f"s3://{BUCKET}/m.csv", "prefixes": ["a", "m"]}
+        assert differences(place.verify(job_id, **asked)) == {"extra": 1}
+
+
 class TestWhatIsNoImport:
     def test_not_complete(self, place: Place) -> None:
         job_id = order_import(client_of(place.endpoint_url))
