@@ -104,6 +104,10 @@ class ImportVerifier:
             raise SnowballVerificationError(
                 f"Job {job_id} is no import, but of type {kind}: it brings nothing to S3 [SNB501]"
             )
+        if state == JobState.CANCELLED:
+            raise SnowballVerificationError(
+                f"Job {job_id} is Cancelled: it brings nothing to S3; leave it out of job_ids [SNB502]"
+            )
         if not is_at_or_past(state, JobState.COMPLETE, kind):
             raise SnowballVerificationError(
                 f"Job {job_id} is {state}: wait until it is Complete, with JobsSensor, before it is verified"

@@ -34,8 +34,8 @@ class VerifyImportOperator(AwsParameters):
 
     Returns a summary, which is also the XCom ``verification`` if the task fails: ``verified``, ``objects``,
     ``alike``, ``bytes``, ``checksums`` (compared, by algorithm), ``differences`` (counts by kind), ``read``
-    (counts by source, and of what is outside the prefixes), ``first`` (the first objects that differ),
-    ``job_ids``, ``buckets``, ``tolerated``, ``report``.
+    (counts by source, and of what is outside the prefixes), ``first`` (the first objects that differ, what is
+    tolerated behind what is not), ``job_ids``, ``buckets``, ``tolerated``, ``report``.
 
     The AWS parameters are those of :class:`~airflow_provider_snowball.aws.AwsParameters`; S3 is asked by the
     same connection.
@@ -147,6 +147,8 @@ def _describe(summary: Mapping[str, Any]) -> str:
     words = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     named = [f"{each['kind']} {_shown(each)} ({each['detail']})" for each in summary["first"]]
     more = f"; all of them in {summary['report']}" if summary["report"] else ""
+    if not summary["verified"] and counts.keys() <= set(summary["tolerated"]):
+        more += "; all that differs is tolerated, and nothing was left that is alike: nothing was verified"
     return f"{compared} {where}; {words}: {'; '.join(named[:_NAMED])}{more}"
 
 

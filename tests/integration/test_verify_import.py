@@ -402,10 +402,12 @@ class TestManifest:
         manifest = place.manifest("m.csv", [{"key": "big", "size": 2**20, "md5": "0" * 32}])
         job_id = place.imported({"big": 2**20, "more": 1})
         tolerated = ["not_compared", "extra"]
-        assert differences(place.verify(job_id, manifest=manifest, tolerate=tolerated)) == {
-            "not_compared": 1,
-            "extra": 1,
-        }
+        summary = place.verify(job_id, manifest=manifest, tolerate=tolerated)
+        assert differences(summary) == {"not_compared": 1, "extra": 1}
+        words = "; all that differs is tolerated, and nothing was left that is alike: nothing was verified"
+        assert summary["raised"].endswith(f"{words} [SNB504]")
+        summary = place.verify(job_id, manifest=manifest, tolerate=["extra"])
+        assert words not in summary["raised"]
 
     def test_an_md5_of_what_kms_encrypts_is_not_compared(self, place: Place) -> None:
         job_id = place.imported({"a": 4})
@@ -546,6 +548,14 @@ class TestWhatIsNoImport:
         with pytest.raises(
             SnowballVerificationError, match=f"Job {job_id} is New: wait until it is Complete"
         ):
+            place.verify(job_id)
+
+    def test_cancelled(self, place: Place) -> None:
+        client = client_of(place.endpoint_url)
+        job_id = order_import(client)
+        client.cancel_job(JobId=job_id)
+        words = f"^Job {job_id} is Cancelled: it brings nothing to S3; leave it out of job_ids "
+        with pytest.raises(SnowballVerificationError, match=words):
             place.verify(job_id)
 
     def test_a_node_of_a_cluster(self, place: Place) -> None:
