@@ -22,10 +22,10 @@ from airflow_provider_snowball.hooks.job_files import LONGEST_LINE
 from airflow_provider_snowball.verification.records import CHECKSUMS, Checksum, StoredObject
 from airflow_provider_snowball.verification.request import s3_parts
 
-__all__ = ["Bucket", "lines_of_file", "write_file"]
+__all__ = ["HEADS", "Bucket", "lines_of_file", "write_file"]
 
 #: HeadObject requests at a time.
-_HEADS = 16
+HEADS = 16
 
 
 class Bucket:
@@ -82,7 +82,7 @@ class Bucket:
 
         .. seealso:: :external+boto3:py:meth:`S3.Client.head_object`
         """
-        with ThreadPoolExecutor(_HEADS, thread_name_prefix="snowball-heads") as pool:
+        with ThreadPoolExecutor(HEADS, thread_name_prefix="snowball-heads") as pool:
             return list(pool.map(self._look, objects))
 
     def _look(self, stored: StoredObject) -> StoredObject:

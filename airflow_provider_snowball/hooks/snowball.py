@@ -28,6 +28,7 @@ from airflow_provider_snowball.exceptions import (
     SnowballFileError,
 )
 from airflow_provider_snowball.hooks.audit import account_of, audited
+from airflow_provider_snowball.hooks.bucket import HEADS
 from airflow_provider_snowball.hooks.connection_form import (
     CONN_TYPE,
     EXTRA_FIELDS,
@@ -87,6 +88,8 @@ DEFAULT_TIMEOUTS = Config(connect_timeout=15, read_timeout=15)
 #: The same for STS, which a client asks for a role before its first request: a wait's end waits for that.
 _OF_STS = Config(connect_timeout=5, read_timeout=5)
 _RETRIES_OF_STS = {"mode": "standard", "total_max_attempts": 2}
+#: For S3, a connection for each request that is made at a time, where nobody set how many.
+_OF_S3 = Config(max_pool_connections=HEADS)
 #: Used where connection, caller, environment and profile set no retries of their own.
 DEFAULT_RETRIES = {"mode": "standard", "total_max_attempts": 5}
 #: The same for a client that many waits share: adaptive mode slows all of them once one is throttled.
@@ -349,7 +352,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         """
         of_s3 = copy.copy(self)
         of_s3.client_type = "s3"
-        return of_s3.get_client_type()
+        # What is set in it goes before what it is merged into.
+        return of_s3.get_client_type(config=_OF_S3.merge(self.config))
 
     def close(self) -> None:
         """Close the client's connections to AWS."""

@@ -16,6 +16,7 @@ import pytest
 
 from airflow_provider_snowball.emulator.server import SnowballServer
 from airflow_provider_snowball.exceptions import SnowballConnectionError, SnowballPermanentError
+from airflow_provider_snowball.hooks.bucket import HEADS
 from airflow_provider_snowball.hooks.connection_form import EXTRA_FIELDS
 from airflow_provider_snowball.hooks.snowball import SnowballHook, make_call
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
@@ -128,6 +129,16 @@ class TestWhatTheHookTakes:
         assert hook.conn.meta.endpoint_url == "https://snowball-fips.us-gov-west-1.amazonaws.com"
         assert setting(hook, "proxies") == proxies
         assert setting(hook, "read_timeout") == config.get("read_timeout", 7)
+
+    def test_s3_has_a_connection_for_each_request_at_a_time(
+        self, connect: Callable[..., SnowballHook]
+    ) -> None:
+        hook = connect(region_name="eu-west-1")
+        assert hook.s3_client().meta.config.max_pool_connections == HEADS
+        hook = connect(region_name="eu-west-1", config_kwargs={"max_pool_connections": 10})
+        assert hook.s3_client().meta.config.max_pool_connections == 10
+        hook = SnowballHook(aws_conn_id=CONN_ID, config={"max_pool_connections": 3})
+        assert hook.s3_client().meta.config.max_pool_connections == 3
 
     def test_another_type_is_refused(self, connect: Callable[..., SnowballHook]) -> None:
         hook = connect("postgres", region_name="us-east-1")
