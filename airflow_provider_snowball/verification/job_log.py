@@ -30,6 +30,10 @@ _COLUMNS = {
 _ERRORS = ("error code", "error", "error message", "failure reason", "reason", "message")
 _NAMES = {plain(title): name for name, titles in _COLUMNS.items() for title in (name, *titles)}
 _NAMES |= {plain(title): title for title in _ERRORS}
+_NEXT_IF_EMPTY = (
+    "look at it in AWS's console; if it is empty there, ask AWS Support for it, or verify without, by a "
+    "manifest and use_logs=False"
+)
 #: How a failure log is decoded, as :meth:`bytes.decode` has it.
 NO_UTF8 = "surrogateescape"
 
@@ -79,7 +83,8 @@ def read_log(
     :param decode: makes a key of a text, as :func:`key_decoder` returns it.
     :raises UnreadableError: if it cannot be told which object a line is about, or the log is torn.
     """
-    for line, row in read_rows(lines, _NAMES, what, required=("key",), strict=False):
+    rows = read_rows(lines, _NAMES, what, required=("key",), strict=False, next_if_empty=_NEXT_IF_EMPTY)
+    for line, row in rows:
         where = f"{what}, line {line}"
         named = row.get("bucket") or bucket
         if not named:

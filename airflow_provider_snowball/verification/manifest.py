@@ -61,7 +61,7 @@ def read_manifest(
     names: dict[str, str | None] = {plain(name): name for name in COLUMNS}
     names |= {plain(title): name for title, name in (columns or {}).items()}
     rows = (
-        read_rows(lines, names, what, required=_REQUIRED, strict=True)
+        read_rows(lines, names, what, required=_REQUIRED, strict=True, next_if_empty="write it anew")
         if form == "csv"
         else _rows_of_json(lines, names, what)
     )

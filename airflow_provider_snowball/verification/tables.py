@@ -36,7 +36,13 @@ def decoded(lines: Iterable[bytes], what: str, errors: str = "strict") -> Iterat
 
 
 def read_rows(
-    lines: Iterable[str], names: Mapping[str, str | None], what: str, *, required: Sequence[str], strict: bool
+    lines: Iterable[str],
+    names: Mapping[str, str | None],
+    what: str,
+    *,
+    required: Sequence[str],
+    strict: bool,
+    next_if_empty: str,
 ) -> Iterator[Row]:
     """
     Yield the number of each row's last line, and its values by our names of the columns.
@@ -47,6 +53,7 @@ def read_rows(
     :param what: for messages.
     :param required: our names of columns that must be there.
     :param strict: whether a column by another name is an error; it is passed over otherwise.
+    :param next_if_empty: what to do about a file of 0 bytes.
     :raises UnreadableError: if there is no first line, a column is missing or there twice, a row has more or
         fewer values than there are columns, or the file ends within one, as far as that can be told.
     """
@@ -62,7 +69,9 @@ def read_rows(
     try:
         header = next(reader, None)
         if not header:
-            raise UnreadableError(f"{what} is empty: it has not even a line that names its columns")
+            raise UnreadableError(
+                f"{what} is empty: it has not even a line that names its columns; {next_if_empty}"
+            )
         ours = list(_columns(header, names, what, required, strict=strict).items())
         for row in reader:
             if not row:

@@ -81,7 +81,8 @@ class TestFiles:
         client = hook.conn
         job_id = order_import(client)
         with pytest.raises(
-            SnowballFileError, match=rf"^There is no failure log of job {job_id}, whose state is New"
+            SnowballFileError,
+            match=rf"^There is no failure log of job {job_id}, whose state is New: AWS makes it when",
         ):
             hook.iter_job_log(job_id, "failure")
         with pytest.raises(SnowballFileError, match=rf"^There is no completion report of job {job_id}, "):
@@ -166,7 +167,8 @@ class Described(JsonServer):
         self.link = link
 
     def answer(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        job = {"JobId": body["JobId"], "JobState": "Complete", "JobLogInfo": {"JobFailureLogURI": self.link}}
+        links = {"JobFailureLogURI": self.link} if self.link else {}
+        job = {"JobId": body["JobId"], "JobState": "Complete", "JobLogInfo": links}
         return 200, {"JobMetadata": job}
 
 
@@ -185,6 +187,18 @@ def test_whom_listings_trust_logs_trust(how: str, tmp_path: Path, monkeypatch: p
                 log(job_id, "failure")
         else:
             assert "".join(f"{line}\n" for line in log(job_id, "failure")) == LOG.decode()
+
+
+def test_of_a_job_that_is_complete_no_log_will_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Described("") as server:
+        monkeypatch.setenv("AIRFLOW_CONN_SNOWBALL_TEST", connection(server.endpoint_url))
+        job_id = "JID123e4567-e89b-12d3-a456-426655440000"
+        words = (
+            rf"^There is no failure log of job {job_id}, whose state is Complete: AWS gives none of this "
+            r"job; if that lasts, ask AWS Support for it, or .*use_logs=False \[SNB506\]$"
+        )
+        with pytest.raises(SnowballFileError, match=words):
+            SnowballHook("snowball_test").iter_job_log(job_id, "failure")
 
 
 def test_what_failed_for_its_key_ends_no_log(

@@ -221,7 +221,7 @@ class TestJobLog:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("", "is empty"),
+            ("", "is empty: it has not even a line that names its columns; look at it in AWS's console; if "),
             ("File,Size\na,1\n", "has no column for the key (key, objectkey, s3key, object"),
             ("Key,Object\na,b\n", "has two columns for the key"),
             ("Key,Size\na,1,2\n", "has 3 values for 2 columns: 'a,1,2'"),
