@@ -58,7 +58,7 @@ _GRACE = timedelta(seconds=10)
 #: The key of a wait's memory in Airflow's task state store. It stays.
 _MEMORY = "snowball_wait"
 #: What of it is another try's too. Whether there ever was a listing is not: a retry shows what is wrong now.
-_KEPT_OVER_TRIES = ("started_at", "since ", "seen ", "told ", "shown")
+_KEPT_OVER_TRIES = ("started_at", "since ", "seen ", "away ", "told ", "shown")
 #: How long after its deadline a wait is remembered: retries may have a delay of days.
 _KEPT_AFTER_DEADLINE = timedelta(days=30)
 #: So many tasks of one DAG take a triggerer long to begin: 400 took minutes and 1.8 GB on Airflow 3.3.2.

@@ -196,15 +196,18 @@ class Changes:
         return News(changes, table, due=bool(changes) and (at_once or is_time))
 
     def _changes(self, devices: Sequence[Device], now: datetime) -> Iterator[Change]:
-        listed = {device.job_id: device for device in devices if device.state is not None}
-        for job_id, device in listed.items():
+        # One that is listed without a state may be where it was.
+        there = {device.job_id: device for device in devices if device.outlook is not Outlook.NOT_LISTED}
+        for job_id, device in there.items():
+            if device.state is None:
+                continue
             before, remark = self._shown.get(job_id, _NEVER), _remark(device, now)
             kind = _kind_of(before, device, remark)
             if kind is not None:
                 number = before.number + 1
                 yield Change(job_id, device.name, kind, number, before.state, device.state, remark)
         for job_id, before in self._shown.items():
-            if job_id not in listed and before.state is not None:
+            if job_id not in there and before.state is not None:
                 yield Change(job_id, job_id, ChangeKind.GONE, before.number + 1, before.state, None)
 
     def mark_told(self, news: News, now: datetime) -> None:

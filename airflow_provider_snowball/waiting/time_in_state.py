@@ -2,7 +2,8 @@
 For how long a wait has seen each job in its state, and which jobs that makes overdue.
 
 Pure: no clock, no Airflow. AWS tells no time of entry into a state: what counts is when this wait first
-saw a job in it, and that is forgotten with the wait's memory.
+saw a job in it, and that is forgotten with the wait's memory. A listing that lacks a job, or its state, says
+nothing of where it is: it counts on from before once it is back in the same state.
 """
 
 from __future__ import annotations
@@ -43,13 +44,16 @@ class TimeInState:
     :param memory: what :meth:`memory` returned in another process.
     """
 
-    __slots__ = ("_max_days", "_seen", "_since", "_told")
+    __slots__ = ("_away", "_max_days", "_seen", "_since", "_told")
 
     def __init__(self, max_days: Mapping[str, float] | None, memory: Mapping[str, str] | None = None) -> None:
         self._max_days = max_days or {}
         self._since: _Times = {}
         #: As ``_since``, of the jobs that are not waited for.
         self._seen: _Times = {}
+        #: As ``_since``, of the jobs that the last listing did not show in any state. No more of them than
+        #: were ever listed, each in the state that it was in last.
+        self._away: _Times = {}
         self._told: _Times = {}
         for text, value in (memory or {}).items():
             name, _, key = text.partition(" ")
@@ -59,7 +63,7 @@ class TimeInState:
                 self._by_name()[name][job_id, state] = datetime.fromisoformat(value)
 
     def _by_name(self) -> dict[str, _Times]:
-        return {"since": self._since, "seen": self._seen, "told": self._told}
+        return {"since": self._since, "seen": self._seen, "away": self._away, "told": self._told}
 
     def memory(self) -> dict[str, str]:
         """Return what is known as ISO 8601 times, by a name, a job and a state: ``since JID… WithAWS``."""
@@ -71,20 +75,25 @@ class TimeInState:
 
     def see(self, waiting: Sequence[Job], others: Sequence[Job], now: datetime) -> bool:
         """
-        Take in the jobs that are there now, and forget others and other states.
+        Take in the jobs that are there now, and forget the states that they have left.
 
         :param waiting: those that are waited for.
         :return: whether any is in another state than before, has come or has gone.
         """
         before = self._since.keys() | self._seen.keys()
+        known = self._away | self._seen | self._since
+        shown = {job.id for job in (*waiting, *others) if job.state is not None}
         self._since, self._seen = (
             {
-                key: self._since.get(key) or self._seen.get(key, now)
+                key: known.get(key, now)
                 for key in sorted((job.id, job.state) for job in jobs if job.state is not None)
             }
             for jobs in (waiting, others)
         )
-        self._told = {key: time for key, time in self._told.items() if key in self._since}
+        self._away = {key: time for key, time in known.items() if key[0] not in shown}
+        self._told = {
+            key: time for key, time in self._told.items() if key in self._since or key in self._away
+        }
         return before != self._since.keys() | self._seen.keys()
 
     def since(self, job: Job) -> datetime | None:
@@ -102,7 +111,8 @@ class TimeInState:
             return _NONE
         return frozenset(
             (name, job_id, state)
-            for name, times in (("since", self._since), ("told", self._told))
+            # What comes back is not to be kept again.
+            for name, times in (("since", self._since), ("since", self._away), ("told", self._told))
             for job_id, state in times
             if state in self._max_days
         )

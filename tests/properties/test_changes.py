@@ -11,10 +11,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_snowball.lifecycle import Job
 from airflow_provider_snowball.waiting.calls import Call
 from airflow_provider_snowball.waiting.changes import Change
 from airflow_provider_snowball.waiting.config import WaitConfig
 from airflow_provider_snowball.waiting.machine import Again, Step, Wait, drive
+from airflow_provider_snowball.waiting.time_in_state import TimeInState
 from tests.properties.profile import examples
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,21 +36,28 @@ class Fate(Enum):
     FORGOTTEN = "told, and the process dies before it is remembered"
 
 
-#: How far each device has come at each poll: places never go back.
+#: How far each device has come at each poll: places never go back; and whose state the listing lacks.
 steps = st.lists(
-    st.tuples(st.lists(st.integers(0, 3), min_size=3, max_size=3), st.sampled_from(Fate)),
+    st.tuples(
+        st.lists(st.integers(0, 3), min_size=3, max_size=3),
+        st.sampled_from(Fate),
+        st.frozensets(st.sampled_from(DEVICES), max_size=2),
+    ),
     min_size=1,
     max_size=15,
 )
 
 
-def listing(places: list[int]) -> list[dict[str, Any]]:
-    """Return what is listed of devices at these places; place 0 is before the first state."""
+def listing(places: list[int], silent: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
+    """Return what is listed of devices at these places (0 is before the first); silent ones lack a state."""
     return [
-        {"JobId": name, "JobState": WAY[place - 1], "JobType": "LOCAL_USE"}
+        {"JobId": name, "JobType": "LOCAL_USE"} | ({} if name in silent else {"JobState": WAY[place - 1]})
         for name, place in zip(DEVICES, places, strict=True)
         if place
     ]
+
+
+Move = tuple[list[int], Fate, frozenset[str]]
 
 
 def poll(wait: Wait, jobs: list[dict[str, Any]], now: datetime) -> Step:
@@ -61,7 +70,7 @@ def poll(wait: Wait, jobs: list[dict[str, Any]], now: datetime) -> Step:
 
 
 def play(
-    first: list[int], moves: list[tuple[list[int], Fate]], interval: float
+    first: list[int], moves: list[Move], interval: float
 ) -> tuple[list[list[dict[str, Any]]], dict[str, str], dict[str, str]]:
     """Return what somebody was told, and where the devices were at the beginning and are at the end."""
     config = WaitConfig.read(
@@ -75,12 +84,12 @@ def play(
     )
     wait, kept, places, now = Wait(config, started_at=START), "{}", list(first), START
     told: list[list[dict[str, Any]]] = []
-    calm = [([0, 0, 0], Fate.TOLD), ([0, 0, 0], Fate.TOLD)]
-    for number, (move, fate) in enumerate([([0, 0, 0], Fate.TOLD), *moves, *calm]):
+    calm: Move = ([0, 0, 0], Fate.TOLD, frozenset())
+    for number, (move, fate, silent) in enumerate([calm, *moves, calm, calm]):
         # The last poll comes when whatever was gathered is due.
         now += timedelta(days=1) if number > len(moves) else timedelta(seconds=600)
         places = [min(place + step, len(WAY)) for place, step in zip(places, move, strict=True)]
-        step = poll(wait, listing(places), now)
+        step = poll(wait, listing(places, silent), now)
         assert isinstance(step, Again)
         assert step.news is not None
         if step.news.due and fate is not Fate.FAILS:
@@ -100,7 +109,7 @@ class TestChanges:
     @examples(1000)
     @given(st.lists(st.integers(0, 3), min_size=3, max_size=3), steps, st.sampled_from([0.0, 3600.0]))
     def test_in_the_end_everything_is_known(
-        self, first: list[int], moves: list[tuple[list[int], Fate]], interval: float
+        self, first: list[int], moves: list[Move], interval: float
     ) -> None:
         told, known, there = play(first, moves, interval)
         for changes in told:
@@ -112,7 +121,7 @@ class TestChanges:
     @examples(1000)
     @given(st.lists(st.integers(0, 3), min_size=3, max_size=3), steps, st.sampled_from([0.0, 3600.0]))
     def test_a_repeat_has_the_same_id_and_nothing_else_has(
-        self, first: list[int], moves: list[tuple[list[int], Fate]], interval: float
+        self, first: list[int], moves: list[Move], interval: float
     ) -> None:
         told, known, _ = play(first, moves, interval)
         by_id: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -120,7 +129,7 @@ class TestChanges:
             by_id[each["id"]].append(each)
             assert Change.of(json.loads(json.dumps(each))).plain() == each
         assert all(each == repeats[0] for repeats in by_id.values() for each in repeats)
-        if not any(fate is Fate.FORGOTTEN for _, fate in moves):
+        if not any(fate is Fate.FORGOTTEN for _, fate, _ in moves):
             # Then there is none, and each change goes on from the one before.
             assert all(len(repeats) == 1 for repeats in by_id.values())
             last: dict[str, str | None] = dict(known)
@@ -128,3 +137,68 @@ class TestChanges:
                 assert each["before"] == last.get(each["job_id"])
                 assert each["before"] != each["state"]
                 last[each["job_id"]] = each["state"]
+
+    @examples(1000)
+    @given(
+        st.lists(
+            st.lists(st.sampled_from([None, "", "New", "Pending", "WithCustomer"]), min_size=3, max_size=3),
+            min_size=1,
+            max_size=12,
+        ),
+        st.booleans(),
+    )
+    def test_what_is_told_is_what_the_listings_say(self, polls: list[list[str | None]], dies: bool) -> None:
+        """None is not listed, and an empty state is none: nobody knows then where the device is."""
+        asked = {"cluster_id": CLUSTER, "target_state": "Complete", "min_jobs": 99, "tell_changes": True}
+        config = WaitConfig.read(asked)
+        wait = Wait(config, started_at=START)
+        known: dict[str, str | None] = {}
+        for number, states in enumerate(polls):
+            now = START + timedelta(hours=number)
+            entries = [
+                {"JobId": name, "JobType": "LOCAL_USE"} | ({"JobState": state} if state else {})
+                for name, state in zip(DEVICES, states, strict=True)
+                if state is not None
+            ]
+            step = poll(wait, entries, now)
+            assert isinstance(step, Again)
+            assert step.news is not None
+            expected = {
+                (name, known.get(name), state)
+                for name, state in zip(DEVICES, states, strict=True)
+                if state != "" and state != known.get(name)
+            }
+            known |= {name: state for name, state in zip(DEVICES, states, strict=True) if state != ""}
+            # What is found first is no change.
+            assert {(each.job_id, each.before, each.state) for each in step.news.changes} == (
+                expected if number else set()
+            )
+            wait.mark_news_told(step.news, now)
+            if dies:
+                wait = Wait(config, started_at=START, memory=json.loads(json.dumps(wait.memory())))
+
+
+class TestTimeInState:
+    @examples(500)
+    @given(
+        st.lists(st.sampled_from([None, "", "New", "Pending"]), min_size=1, max_size=15),
+        st.booleans(),
+    )
+    def test_a_device_is_where_it_was_seen_last_until_it_is_seen_elsewhere(
+        self, states: list[str | None], dies: bool
+    ) -> None:
+        times = TimeInState({"New": 3, "Pending": 3})
+        for number, state in enumerate(states):
+            now = START + timedelta(days=number)
+            times.see([] if state is None else [Job("JID1", state or None)], [], now)
+            if dies:
+                times = TimeInState({"New": 3, "Pending": 3}, json.loads(json.dumps(times.memory())))
+            if not state:
+                assert times.overdue(now) == ()
+                continue
+            # Counted back over the polls that do not tell, to the first of the same state.
+            told = [(day, each) for day, each in enumerate(states[: number + 1]) if each]
+            others = [day for day, each in told if each != state]
+            first = next(day for day, each in told if day > max(others, default=-1))
+            assert times.since(Job("JID1", state)) == START + timedelta(days=first)
+            assert [each.job_id for each in times.overdue(now)] == (["JID1"] if number - first >= 3 else [])

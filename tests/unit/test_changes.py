@@ -127,6 +127,21 @@ class TestWhatIsAChange:
         ]
         assert told.tell(2, job(1, "New"), job(3, "New")) == []
 
+    def test_an_entry_without_a_state_is_none(self) -> None:
+        told = Told()
+        told.tell(0, *NEW)
+        for day in (1, 2):
+            assert told.tell(day, {"JobId": "JID1", "JobType": "LOCAL_USE"}, job(2, "New")) == []
+        assert told.tell(3, *NEW) == []
+        assert told.tell(4, {"JobId": "JID1"}, job(2, "New"), {"JobId": "JID3"}) == []
+        assert told.tell(5, *ONE_MOVED) == ["tray 1: New -> Pending"]
+
+    def test_one_that_is_late_stays_so_where_a_listing_lacks_its_state(self) -> None:
+        told = Told(max_days_in_state={"New": 2})
+        for day in (0, 1):
+            assert told.tell(day, job(1, "New"), job(2, "New") if day == 0 else {"JobId": "JID2"}) == []
+        assert told.tell(2, *NEW) == ["tray 1 is late in New", "tray 2 is late in New"]
+
     def test_one_that_is_late_is_told_of_once_in_a_state(self) -> None:
         told = Told(max_days_in_state={"New": 2})
         assert [told.tell(day, *NEW) for day in range(4)] == [

@@ -74,16 +74,53 @@ class TestOverdue:
         times.mark_told(times.overdue(START + 2 * DAY), START + 2 * DAY)
         assert times.alarms() == {("since", "J2", "New"), ("told", "J2", "New")}
         times.see([ON_THE_ROAD], [], START + 3 * DAY)
+        assert times.alarms() == {("since", "J2", "New"), ("told", "J2", "New")}
+        times.see([ON_THE_ROAD, Job("J2", "WithAWS")], [], START + 4 * DAY)
         assert times.alarms() == frozenset()
         without = TimeInState(None)
         without.see([NEW], [], START)
         assert without.alarms() == frozenset()
 
-    def test_a_job_no_longer_waited_for_is_forgotten(self) -> None:
+    @pytest.mark.parametrize("waited_for", [[], [Job("J2", None)]], ids=["not listed", "without a state"])
+    @pytest.mark.parametrize("dies", [False, True])
+    def test_one_that_a_listing_lacks_counts_on_once_it_is_back(
+        self, waited_for: list[Job], *, dies: bool
+    ) -> None:
+        times = TimeInState({"New": 2})
+        found = []
+        for day, jobs in enumerate([[NEW], waited_for, waited_for, waited_for, [NEW], waited_for, [NEW]]):
+            found.append(overdue(times, jobs, START + day * DAY))
+            if dies:
+                times = TimeInState({"New": 2}, json.loads(json.dumps(times.memory())))
+        # Nor is it told of again.
+        assert found == [[], [], [], [], ["J2"], [], []]
+
+    def test_one_that_went_on_while_it_was_not_listed_begins_anew(self) -> None:
+        times = TimeInState({"New": 2, "Pending": 2})
+        states = ["New", None, "Pending", None, "New", "New", "New"]
+        found = [overdue(times, [Job("J2", state)], START + day * DAY) for day, state in enumerate(states)]
+        assert [day for day, names in enumerate(found) if names] == [6]
+
+    def test_what_it_tells_of_comings_and_goings(self) -> None:
+        times = TimeInState(None)
+        moved = []
+        for jobs in ([NEW], [NEW], [], [], [NEW], [NEW], [Job("J2", "Pending")], []):
+            moved.append(times.see(jobs, [], START))
+            times = TimeInState(None, times.memory())
+        assert moved == [True, False, True, False, True, False, True, True]
+
+    def test_it_keeps_no_more_than_was_ever_listed(self) -> None:
+        times = TimeInState(None)
+        for day in range(40):
+            times.see([Job("J1", ["New", "Pending"][day % 2])] if day % 3 else [], [NEW], START + day * DAY)
+            assert len(times.memory()) <= 2
+
+    @pytest.mark.parametrize("state", ["New", "WithCustomer"])
+    def test_a_job_no_longer_waited_for_is_not_overdue(self, state: str) -> None:
         times = TimeInState({"New": 2})
         overdue(times, [NEW], START)
-        assert overdue(times, [], START + 3 * DAY) == []
-        assert times.memory() == {}
+        times.see([], [Job("J2", state)], START + 3 * DAY)
+        assert times.overdue(START + 3 * DAY) == ()
 
     def test_memory_goes_on_in_another_process(self) -> None:
         first = TimeInState({"New": 2})
@@ -106,6 +143,12 @@ class TestOverdue:
 
 
 class TestMemory:
+    def test_the_form_of_what_a_listing_lacks(self) -> None:
+        times = TimeInState({"New": 1})
+        times.see([NEW], [], START)
+        times.see([], [], START + DAY)
+        assert times.memory() == {"away J2 New": "2026-01-01T00:00:00+00:00"}
+
     def test_the_form_in_which_it_is_stored(self) -> None:
         """Another version has stored it, or will read it."""
         times = TimeInState({"New": 1})

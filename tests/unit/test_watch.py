@@ -193,6 +193,16 @@ class TestAlso:
             }
         ]
 
+    @pytest.mark.parametrize("entry", [None, {"JobId": "JID1"}], ids=["not listed", "without a state"])
+    def test_a_listing_that_lacks_a_device_puts_off_nothing(self, entry: dict[str, Any] | None) -> None:
+        watch = Watch(config(also=["late"], max_days_in_state={"New": 2}))
+        lacking = [job(2, "Pending"), *([entry] if entry else [])]
+        told = []
+        for day, listing in enumerate([NEW, lacking, [job(1, "New"), job(2, "Pending")]]):
+            told.append(ids(judge(watch, listing, START + day * DAY)))
+            watch = again(watch)
+        assert told == [[], [], ["JID1/New/late"]]
+
     def test_late_in_each_state(self) -> None:
         watch = Watch(config(also=["late"], max_days_in_state={"New": 2, "Pending": 1}))
         told = []
