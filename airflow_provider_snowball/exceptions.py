@@ -94,7 +94,11 @@ class SnowballPermanentError(SnowballError, AirflowFailException):
 
 
 class SnowballOutageError(SnowballError):
-    """A wait has had no listing for as long as it bears that (``outage_timeout``). ``retries`` apply."""
+    """
+    A wait has had no listing for as long as it bears that (``outage_timeout``).
+
+    Or Airflow could not say which changes it has told. ``retries`` apply.
+    """
 
 
 class SnowballTriggerError(SnowballError):

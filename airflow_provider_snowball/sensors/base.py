@@ -69,6 +69,8 @@ _TRIGGERS = "airflow_provider_snowball.triggers.snowball"
 #: Those parameters of a wait that Airflow's sensors have, too.
 _AIRFLOWS_OWN = frozenset({"exponential_backoff", "max_wait", "poke_interval", "silent_fail", "timeout"})
 
+#: Failures after which Airflow's ``retries`` apply.
+_TRIED_AGAIN = frozenset({FailKind.OUTAGE, FailKind.TRANSIENT})
 _RAISED = {
     FailKind.UNREACHABLE: SnowballTargetUnreachableError,
     FailKind.CLUSTER_ENDED: SnowballTargetUnreachableError,
@@ -125,7 +127,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     :raises SnowballJobsOverdueError: if a job is overdue and ``on_overdue`` is "fail".
     :raises SnowballPermanentError: if a rendered argument has the wrong form, what is asked for does not
         exist, or access is denied from the start.
-    :raises SnowballOutageError: after ``outage_timeout``; ``retries`` apply.
+    :raises SnowballOutageError: after ``outage_timeout``, or if Airflow does not say which changes were told;
+        ``retries`` apply.
     :raises SnowballTriggerError: if the triggerer gave no verdict; ``retries`` apply. As do they to
         SnowballAnswerError and botocore's errors, which a try raises before its first answer.
     :raises AirflowSensorTimeout: after ``timeout``.
@@ -139,8 +142,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
     left_out: ClassVar[frozenset[str]] = frozenset()
     on_overdue: OnOverdue
     job_ids: Any
-    #: Whether what an earlier poke has seen could not be read in this process.
-    _is_memory_unknown = False
+    #: Why what an earlier poke or try has seen could not be read in this process; None if it could.
+    _why_unread: Exception | None = None
 
     def __init__(
         self,
@@ -214,12 +217,14 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
             self.log.info("Begun on a worker in spite of start_from_trigger: %s", self._why_on_worker)
         try:
             wait = self._begin(context)
+            if self._why_unread is not None and self._may_have_told(context):
+                self._come_back(wait, self._why_unread)
             poller = _Poller(self, context)
             is_kept = False
             while True:
                 step = self._poll(wait, poller)
                 if not isinstance(step, Again):
-                    self._teller(context).tell_at_end(step)
+                    self._tell_at_end(context, step, wait)
                     return self._end(step)
                 is_told = self._teller(context).tell(wait, step)
                 if step.new_client:
@@ -268,7 +273,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         if isinstance(step, Fail) and (try_number_of(event) or this_try) < this_try:
             # Before 3.1.1, Airflow resumes a retry with what failed the try before (apache/airflow#56704).
             return self.execute(context)
-        self._teller(context).tell_at_end(step)
+        self._tell_at_end(context, step)
         return self._end(step)
 
     def _go_on(self, context: Context, step: Again, memory: Mapping[str, str]) -> NoReturn:
@@ -278,12 +283,27 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         self._teller(context).tell(wait, step)
         self._defer(wait, step.delay, context)
 
+    def _tell_at_end(self, context: Context, step: Done | Fail, wait: Wait | None = None) -> None:
+        """
+        Tell what the last poll found, and have the next try know that it was told, where there is one.
+
+        :param wait: None if it ended in the triggerer: what is known of it then is what was kept.
+        """
+        teller = self._teller(context)
+        if not isinstance(step, Fail) or step.kind not in _TRIED_AGAIN or not _has_news(step):
+            teller.tell_at_end(step)
+            return
+        if wait is None and (memory := self._recall(context)):
+            wait = Wait(self._config(), started_at=datetime.now(UTC), memory=memory)
+        if teller.tell_at_end(step, wait) and wait is not None:
+            self._remember(context, wait)
+
     def _teller(self, context: Context) -> Teller:
         return Teller(
             context,
             on_overdue=self.on_overdue,
             on_change=self.on_change,
-            is_poke=self.reschedule and not self.deferrable,
+            is_poke=self._is_rescheduled,
             log=self.log,
         )
 
@@ -303,6 +323,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         # What was wrong as it was deferred may not be what is wrong now.
         began = {"started_at": started_at.isoformat(), "listed_at": started_at.isoformat()}
         wait = Wait(self._config(), started_at=started_at, memory=_kept(self._recall(context)) | began)
+        if self._why_unread is not None and self.on_change is not None:
+            self._come_back(wait, self._why_unread)
         step = self._poll(wait, _Poller(self, context))
         if isinstance(step, Again):
             raise AssertionError("a poll at the deadline ends a wait")
@@ -316,6 +338,31 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         memory = self._recall(context)
         this_try, first_try = try_numbers(context, self.retries or 0)
         return Wait(config, started_at=now, memory=memory, retried=this_try > first_try)
+
+    def _may_have_told(self, context: Context) -> bool:
+        """Tell whether another process may have told changes of this wait, or has left some to tell."""
+        this_try, first_try = try_numbers(context, self.retries or 0)
+        # The first try of a wait that is not rescheduled begins in this very process.
+        return self.on_change is not None and (this_try > first_try or self._is_rescheduled)
+
+    @property
+    def _is_rescheduled(self) -> bool:
+        return self.reschedule and not self.deferrable
+
+    def _come_back(self, wait: Wait, error: Exception) -> NoReturn:
+        """Have what was told looked up again, before anything is judged: what has changed would be lost."""
+        text = (
+            f"What was told of {wait.config.listed} cannot be read from Airflow's task state store, and "
+            f"nothing was judged, lest a change be lost: {error}; see that the store answers: the next poke, "
+            "or another try, looks again [SNB415]"
+        )
+        now = datetime.now(UTC)
+        # At its deadline a wait ends: a store that never answers must not keep it for ever.
+        if not self._is_rescheduled or now >= wait.deadline:
+            self._end(Fail(FailKind.OUTAGE, text, error))
+        self.log.warning("%s", text)
+        next_poke = now + timedelta(seconds=wait.config.delay(wait.started_at, now))
+        raise AirflowRescheduleException(next_poke)  # type: ignore[no-untyped-call]  # Airflow's own
 
     def _wait_arguments(self) -> dict[str, Any]:
         """Return the flat dict of keywords that says what is waited for, as rendered so far."""
@@ -436,9 +483,9 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
             remembered = self._read_memory(context)
         except Exception as error:
             self.log.warning("What the wait has seen is not known to this try: %s", error)
-            # Nor may it be written over: the next poke finds it, and what has changed since.
-            self._is_memory_unknown = self.reschedule and not self.deferrable
+            self._why_unread = error
             return self._told_by_reschedule(context)
+        self._why_unread = None
         if not isinstance(remembered, dict):
             return self._told_by_reschedule(context)
         memory = {key: value for key, value in remembered.items() if isinstance(value, str)}
@@ -457,7 +504,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
 
     def _told_by_reschedule(self, context: Context) -> dict[str, str]:
         """Return what Airflow's own records of a rescheduled task tell of this try."""
-        if self.deferrable or not self.reschedule:
+        if not self._is_rescheduled:
             return {}
         first_poke = _with_pauses(lambda: first_poke_of_this_try(context))
         if first_poke is None:
@@ -469,7 +516,8 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         """Keep what the next poke or another try needs to know, where Airflow has a place for it (3.3 on)."""
         wait.mark_kept()
         store = task_state_store(context)
-        if store is None or self._is_memory_unknown:
+        # What could not be read may not be written over: the next poke finds it, and what has changed since.
+        if store is None or (self._why_unread is not None and self._is_rescheduled):
             return
         this_try, first_try = try_numbers(context, self.retries or 0)
         numbers = {"try_number": this_try, "first_try": first_try}
@@ -513,6 +561,10 @@ def _with_pauses(ask: Callable[[], T]) -> T:
         except Exception:
             time.sleep(pause)
     return ask()
+
+
+def _has_news(step: Fail) -> bool:
+    return bool(step.overdue or (step.news is not None and step.news.changes))
 
 
 def _kept(memory: Mapping[str, str]) -> dict[str, str]:

@@ -94,13 +94,25 @@ class Teller:
             wait.mark_news_told(step.news, datetime.now(UTC))
         return is_told or bool(step.overdue)
 
-    def tell_at_end(self, step: Done | Fail) -> None:
-        """Tell of what the last poll found."""
+    def tell_at_end(self, step: Done | Fail, wait: Wait | None = None) -> bool:
+        """
+        Tell of what the last poll found; return whether anybody was told.
+
+        :param wait: what is to know who was told, where another try goes on with it.
+        """
+        is_told = False
         if isinstance(step, Fail) and step.overdue:
-            _call_until_told(partial(self._tell_of_overdue, step.overdue))
-        if step.news is not None:
-            self._publish(step.news)
-            _call_until_told(partial(self._tell_of_changes, step.news))
+            is_told = _call_until_told(partial(self._tell_of_overdue, step.overdue))
+            if is_told and wait is not None:
+                wait.mark_told(step.overdue, datetime.now(UTC))
+        if step.news is None:
+            return is_told
+        self._publish(step.news)
+        if not _call_until_told(partial(self._tell_of_changes, step.news)):
+            return is_told
+        if wait is not None:
+            wait.mark_news_told(step.news, datetime.now(UTC))
+        return True
 
     def _tell_of_overdue(self, overdue: Sequence[Overdue]) -> bool:
         """Return whether nobody is left to be told."""
@@ -151,9 +163,10 @@ class Teller:
             self._log.warning("The devices of this wait cannot be published: %s", error)
 
 
-def _call_until_told(tell: Callable[[], bool]) -> None:
-    """Call what returns whether it has told, a few times at most."""
-    for pause in (*_PAUSES, None):
-        if tell() or pause is None:
-            return
+def _call_until_told(tell: Callable[[], bool]) -> bool:
+    """Call what returns whether it has told, a few times at most; return whether it has."""
+    for pause in _PAUSES:
+        if tell():
+            return True
         time.sleep(pause)
+    return tell()
