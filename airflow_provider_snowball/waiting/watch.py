@@ -7,8 +7,9 @@ what it tells again after all, since it does not know that it was told, has the 
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -46,6 +47,8 @@ class EventKind(StrEnum):
 OF_A_WAIT = ("cluster_id", "job_ids", "target_state", "min_jobs", "max_days_in_state", "poke_interval")
 #: What may be asked for besides.
 ALSO = (EventKind.CANCELLED, EventKind.LATE, EventKind.ENDED)
+#: The same, as a DAG file has it.
+_ALSO = json.dumps(ALSO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,9 @@ class WatchConfig:
 
         :raises ValueError: if a value, or their combination, makes no sense.
         """
-        fire, also = arguments.get("fire", "each"), tuple(arguments.get("also") or ())
+        fire, also = arguments.get("fire", "each"), _check_also(arguments.get("also"))
         if fire not in ("each", "all"):
             raise ArgumentError(f'fire must be "each" or "all"; got {fire!r} [SNB106]')
-        if unknown := [each for each in also if each not in ALSO]:
-            raise ArgumentError(f"also takes {', '.join(ALSO)}; got {', '.join(map(repr, unknown))} [SNB106]")
         # None is what a trigger's argument is that nobody gave.
         given = {
             name: value for name, value in arguments.items() if value is not None or name != "cluster_id"
@@ -81,6 +82,11 @@ class WatchConfig:
         if (job_ids := check_job_ids(arguments.get("job_ids"))) is not None:
             # In whatever order, and however often: the same jobs are the same watcher, and the same events.
             given["job_ids"] = sorted(set(job_ids))
+        elif "cluster_id" not in given:
+            raise ArgumentError(
+                "A watcher needs cluster_id, the cluster whose jobs are watched, or job_ids, the jobs; got "
+                "neither [SNB103]"
+            )
         of = WaitConfig.read(given | {"ignore_cancelled": True} if _may_ignore(given) else given)
         if EventKind.LATE in also and not of.max_days_in_state:
             raise ArgumentError("late devices are those of max_days_in_state, which is not given [SNB107]")
@@ -107,6 +113,19 @@ class WatchConfig:
                 "Airflow 3.3 on: before, a triggerer that starts would fire for all devices again; use "
                 'fire="all" [SNB109]'
             )
+
+
+def _check_also(value: Any) -> tuple[Any, ...]:
+    """Return the kinds of further events that are asked for, each one that there is."""
+    if value is None:
+        return ()
+    # A text is a collection, too: of letters.
+    if isinstance(value, str | Mapping) or not isinstance(value, Collection):
+        raise ArgumentError(f"also must be a list of some of {_ALSO}; got {value!r} [SNB106]")
+    if unknown := [each for each in value if each not in ALSO]:
+        named = ", ".join(map(repr, unknown))
+        raise ArgumentError(f"also must be a list of some of {_ALSO}; got {named} in it [SNB106]")
+    return tuple(value)
 
 
 def _may_ignore(given: Mapping[str, Any]) -> bool:

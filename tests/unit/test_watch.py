@@ -354,13 +354,23 @@ class TestWhatAListingDoesNotShow:
         assert watch.has_moved is False
 
 
+ALSO = r'^also must be a list of some of \["cancelled", "late", "ended"\]'
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
         ({"fire": "some"}, r'fire must be "each" or "all"; got \'some\' \[SNB106\]$'),
-        ({"also": ["lost", "found"]}, r"^also takes cancelled, late, ended; got 'lost', 'found' \[SNB106\]$"),
+        ({"also": ["lost", "late", "found"]}, rf"{ALSO}; got 'lost', 'found' in it \[SNB106\]$"),
+        ({"also": [["late"], None]}, rf"{ALSO}; got \['late'\], None in it \[SNB106\]$"),
+        ({"also": "late", "max_days_in_state": {"New": 1}}, rf"{ALSO}; got 'late' \[SNB106\]$"),
+        ({"also": 5}, rf"{ALSO}; got 5 \[SNB106\]$"),
+        ({"also": {"late": True}}, rf"{ALSO}; got {{'late': True}} \[SNB106\]$"),
         ({"also": ["late"]}, r"^late devices are those of max_days_in_state, which is not given \[SNB107\]$"),
-        ({"cluster_id": None}, "job_ids must name"),
+        (
+            {"cluster_id": None},
+            r"^A watcher needs cluster_id, .*, or job_ids, the jobs; got neither \[SNB103\]$",
+        ),
         ({"target_state": "There"}, "target_state must be one of"),
     ],
 )
