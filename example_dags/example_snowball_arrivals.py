@@ -11,6 +11,8 @@ imported into S3.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +20,8 @@ from airflow.sdk import DAG, Asset, AssetWatcher, Variable, task
 
 from airflow_provider_snowball.operators.snowball import ListClusterJobsOperator
 from airflow_provider_snowball.triggers.watching import SnowballJobsEventTrigger
+
+log = logging.getLogger(__name__)
 
 # The cluster, and how many devices were ordered for it.
 CLUSTER, DEVICES = "CID123e4567-e89b-12d3-a456-426655440000", 5
@@ -31,6 +35,8 @@ EVENTS = {"WithCustomer": "reached", "Cancelled": "cancelled"}
 each_device = SnowballJobsEventTrigger(
     cluster_id=CLUSTER,
     target_state="WithCustomer",
+    # Before all are listed, those that are may all be cancelled: nothing has ended by that.
+    min_jobs=DEVICES,
     also=["cancelled", "late", "ended"],
     max_days_in_state={"InTransitToCustomer": 10},
 )
@@ -50,7 +56,9 @@ with DAG(
     @task
     def new_events(jobs: list[dict[str, Any]], triggering_asset_events: Any = None) -> list[dict[str, Any]]:
         """Return what has happened and was not handled: what the events tell, and what the list does."""
-        told = [event.extra["payload"] for some in triggering_asset_events.values() for event in some]
+        events = [event for some in triggering_asset_events.values() for event in some]
+        # One that somebody made by hand has no payload.
+        told = [each for event in events if (each := (event.extra or {}).get("payload"))]
         seen = [
             {
                 "id": f"{job['JobId']}/WithCustomer/{EVENTS[job['JobState']]}",
@@ -60,7 +68,7 @@ with DAG(
                 "state": job["JobState"],
             }
             for job in jobs
-            if job["JobState"] in EVENTS
+            if job.get("JobState") in EVENTS
         ]
         handled = set(Variable.get(HANDLED, default=[], deserialize_json=True))
         return list({each["id"]: each for each in (*told, *seen) if each["id"] not in handled}.values())
@@ -68,18 +76,25 @@ with DAG(
     @task(map_index_template="{{ task.op_kwargs.event.name | default(task.op_kwargs.event.id, true) }}")
     def handle(event: dict[str, Any]) -> str:
         """Stand in for the copy to a device that is there, and for a call about one that is not."""
-        if event["event"] != "reached":
-            return f"{event['event']}: {event.get('name') or event['reason']}"
-        return f"copying to the device of {event['job_id']}, which is {event['state']}"
+        if event["event"] == "reached":
+            log.info("copying to the device of %s, which is %s", event["job_id"], event["state"])
+        else:
+            log.info("%s: %s", event["event"], event.get("name") or event["reason"])
+        return str(event["id"])
+
+    @task(trigger_rule="all_done")
+    def remember(ids: Iterable[str]) -> None:
+        """Note what was handled, also if something was not: instances that failed have returned no id."""
+        handled = Variable.get(HANDLED, default=[], deserialize_json=True)
+        Variable.set(HANDLED, list(dict.fromkeys([*handled, *ids])), serialize_json=True)
 
     @task
-    def remember(events: list[dict[str, Any]]) -> None:
-        """Note what was handled, once all of it was: a run that failed can be cleared."""
-        handled = Variable.get(HANDLED, default=[], deserialize_json=True)
-        Variable.set(HANDLED, handled + [event["id"] for event in events], serialize_json=True)
+    def all_handled() -> None:
+        """Fail the run if something was not, though `remember` ran: clear the instances that failed."""
 
-    new = new_events(list_jobs.output)
-    handle.expand(event=new) >> remember(new)
+    handled = handle.expand(event=new_events(list_jobs.output))
+    remember(handled)
+    handled >> all_handled()
 # [END howto_snowball_arrivals]
 
 # [START howto_snowball_whole_cluster]
@@ -98,9 +113,12 @@ with DAG(
 
     @task
     def form_cluster(triggering_asset_events: Any = None) -> list[str]:
-        """Stand in for whatever needs all devices: return their names."""
+        """Stand in for whatever needs all devices: return the names of those that have come."""
         events = [event for some in triggering_asset_events.values() for event in some]
-        return sorted({each["name"] for event in events for each in event.extra["payload"]["devices"]})
+        payloads = [(event.extra or {}).get("payload", {}) for event in events]
+        devices = [each for payload in payloads for each in payload.get("devices", [])]
+        # Cancelled ones are among them.
+        return sorted({each["name"] for each in devices if each["outlook"] == "reached"})
 
     form_cluster()
 # [END howto_snowball_whole_cluster]

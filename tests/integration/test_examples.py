@@ -8,6 +8,7 @@ import runpy
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -17,6 +18,8 @@ from airflow import __version__ as airflow_version
 from packaging.version import Version
 
 from airflow_provider_snowball.emulator.server import SnowballServer
+from airflow_provider_snowball.waiting.machine import drive
+from airflow_provider_snowball.waiting.watch import Watch
 from tests.fakes.emulated import (
     client_of,
     create_address,
@@ -307,28 +310,89 @@ def test_fleet(snowball: SnowballServer, run_example: RunExample, monkeypatch: p
 @pytest.mark.xfail(
     Version(airflow_version) < Version("3.3"), reason="watchers remember from Airflow 3.3 on", strict=True
 )
-@pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
-def test_devices_that_arrive(snowball: SnowballServer, airflow_home: Path, tmp_path: Path) -> None:
-    """Each once, and also if a run is told of no event, as Airflow leaves some out."""
-    cluster_id, (here, cancelled, gone, on_its_way) = ordered(snowball, 4)
-    example = tmp_path / "example_snowball_arrivals.py"
-    text = (EXAMPLES / example.name).read_text()
-    example.write_text(re.sub("CID[-0-9a-f]{36}", cluster_id, text))
+class TestArrivals:
+    @pytest.fixture
+    def handled(self, airflow_home: Path, tmp_path: Path) -> Callable[..., tuple[str, list[str]]]:
+        """Return what runs the example for a cluster: how the run ended, and what it handled."""
 
-    def handled() -> list[str]:
-        run = run_dag(airflow_home, example)
-        assert run.state == "success"
-        return sorted(text for (task_id, _), text in run.xcoms.items() if task_id == "handle")
+        def run(cluster_id: str, fails: str = "never") -> tuple[str, list[str]]:
+            example = tmp_path / "example_snowball_arrivals.py"
+            text = re.sub("CID[-0-9a-f]{36}", cluster_id, (EXAMPLES / example.name).read_text())
+            # Instead of a copy that fails.
+            copying = '        if event["event"] == "reached":\n'
+            assert copying in text
+            fail = f'        if "{fails}" in event["id"]:\n            raise RuntimeError("no space left")\n'
+            example.write_text(text.replace(copying, fail + copying))
+            run = run_dag(airflow_home, example)
+            return run.state, sorted(text for (task_id, _), text in run.xcoms.items() if task_id == "handle")
 
-    assert handled() == []
-    for job_id, state in ((here, "WithCustomer"), (cancelled, "Cancelled"), (gone, "InTransitToAWS")):
-        steer(snowball.endpoint_url, job_id, state=state)
-    assert handled() == sorted(
-        [f"copying to the device of {here}, which is WithCustomer", f"cancelled: {cancelled}"]
-    )
-    assert handled() == []
-    steer(snowball.endpoint_url, on_its_way, state="WithCustomer")
-    assert handled() == [f"copying to the device of {on_its_way}, which is WithCustomer"]
+        return run
+
+    @pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
+    def test_each_once(self, snowball: SnowballServer, handled: Callable[..., tuple[str, list[str]]]) -> None:
+        """Also if a run is told of no event, as Airflow leaves some out."""
+        cluster_id, (here, cancelled, gone, on_its_way) = ordered(snowball, 4)
+        assert handled(cluster_id) == ("success", [])
+        for job_id, state in ((here, "WithCustomer"), (cancelled, "Cancelled"), (gone, "InTransitToAWS")):
+            steer(snowball.endpoint_url, job_id, state=state)
+        both = sorted([f"{here}/WithCustomer/reached", f"{cancelled}/WithCustomer/cancelled"])
+        assert handled(cluster_id) == ("success", both)
+        assert handled(cluster_id) == ("success", [])
+        steer(snowball.endpoint_url, on_its_way, state="WithCustomer")
+        assert handled(cluster_id) == ("success", [f"{on_its_way}/WithCustomer/reached"])
+
+    @pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
+    def test_one_that_failed_is_handled_again_and_no_other(
+        self, snowball: SnowballServer, handled: Callable[..., tuple[str, list[str]]]
+    ) -> None:
+        cluster_id, jobs = ordered(snowball, 3)
+        for job_id in jobs:
+            steer(snowball.endpoint_url, job_id, state="WithCustomer")
+        ids = sorted(f"{each}/WithCustomer/reached" for each in jobs)
+        failed = f"{jobs[1]}/WithCustomer/reached"
+        assert handled(cluster_id, fails=jobs[1]) == ("failed", [each for each in ids if each != failed])
+        assert handled(cluster_id) == ("success", [failed])
+        assert handled(cluster_id) == ("success", [])
+
+    @pytest.mark.parametrize("snowball", [NEXT_TO_NOTHING], indirect=True)
+    def test_a_run_that_cannot_list_handles_and_forgets_nothing(
+        self, snowball: SnowballServer, handled: Callable[..., tuple[str, list[str]]]
+    ) -> None:
+        cluster_id, (here, *_) = ordered(snowball, 3)
+        steer(snowball.endpoint_url, here, state="WithCustomer")
+        assert handled(cluster_id) == ("success", [f"{here}/WithCustomer/reached"])
+        assert handled("CID00000000-0000-0000-0000-000000000000") == ("failed", [])
+        assert handled(cluster_id) == ("success", [])
+
+    @pytest.fixture
+    def example(self) -> dict[str, Any]:
+        return runpy.run_path(str(EXAMPLES / "example_snowball_arrivals.py"))
+
+    def test_nothing_has_ended_before_all_are_listed(self, example: dict[str, Any]) -> None:
+        watch = Watch(example["each_device"]._config)
+
+        def judged(*states: str) -> list[str]:
+            jobs = [{"JobId": f"JID{number}", "JobState": state} for number, state in enumerate(states)]
+            judging = watch.judge(jobs, lambda: datetime(2026, 1, 1, tzinfo=UTC))
+            return [each["event"] for each in drive(judging, lambda _: {"ClusterState": "Pending"})]
+
+        assert judged("Cancelled") == ["cancelled"]
+        assert judged("Cancelled", "New", "New", "New", "WithCustomer") == ["reached"]
+        assert judged(*["Cancelled"] * 5).count("ended") == 1
+
+    @pytest.mark.parametrize("extra", [None, {}, {"from_rest_api": True}])
+    def test_an_event_that_somebody_made_by_hand_is_passed_over(
+        self, example: dict[str, Any], extra: Any
+    ) -> None:
+        class Event:
+            def __init__(self, extra: Any) -> None:
+                self.extra = extra
+
+        devices = [{"name": name, "outlook": name} for name in ("reached", "ignored")]
+        told = {"asset": [Event(extra), Event({"payload": {"id": "x", "devices": devices}})]}
+        form_cluster = example["form_cluster"].function
+        assert form_cluster(triggering_asset_events=told) == ["reached"]
+        assert form_cluster(triggering_asset_events={"asset": [Event(extra)]}) == []
 
 
 @pytest.fixture
