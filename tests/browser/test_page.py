@@ -98,7 +98,8 @@ def test_whoever_may_see_nothing_sees_nothing(place: Place) -> None:
     browser.log_in(GUEST, place.guests_password)
     try:
         opened(
-            browser, "Nothing waits for Snowball devices, and no asset watches any, as far as you may see."
+            browser,
+            "Nothing waits for Snowball devices, and no asset has seen any yet, as far as you may see.",
         )
         browser.picture("devices-empty")
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,78 @@ def test_it_asks_nobody_but_airflow() -> None:
 
 def test_nothing_is_taken_for_markup() -> None:
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", SCRIPT)
+
+
+DEVICE = {
+    "job_id": "JID1",
+    "name": "tray 1",
+    "state": "New",
+    "since": "2026-01-01T00:00:00+00:00",
+    "outlook": "on its way",
+    "late": False,
+    "job_type": "LOCAL_USE",
+}
+ASSET = {"id": 1, "name": "snowball_devices", "watchers": [{"name": "each_device", "trigger_id": 2}]}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="runs the page's script without a browser")
+class TestShown:
+    def shown(self, **waits: object) -> tuple[list[str], str]:
+        """Return what is shown of tasks with these XComs and no asset, and what went wrong."""
+        tasks = [
+            {"dag_id": "d", "dag_run_id": "r", "task_id": name, "map_index": -1, "state": "deferred"}
+            for name in waits
+        ]
+        answers: dict[str, object] = {
+            f"dags/d/dagRuns/r/taskInstances/{name}/xcomEntries/devices": {"value": value}
+            for name, value in waits.items()
+            if value is not None
+        }
+        return self.shown_of(tasks, [], answers)
+
+    def shown_of(
+        self, tasks: list[object], assets: list[object], answers: dict[str, object]
+    ) -> tuple[list[str], str]:
+        listed = {"dags/~/dagRuns/~/taskInstances": {"task_instances": tasks, "total_entries": len(tasks)}}
+        answers = {**answers, **listed, "assets": {"assets": assets, "total_entries": len(assets)}}
+        world = Path(__file__).parents[1] / "fakes" / "page_world.js"
+        done = subprocess.run(
+            ["node", str(world), str(PAGE / "devices.js")],
+            input=json.dumps(answers),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = json.loads(done.stdout)
+        return found["groups"], found["trouble"]
+
+    @pytest.mark.parametrize(
+        "elsewhere",
+        ["s3://bucket/key", json.dumps("s3://bucket/key"), {"path": "s3://bucket/key"}, "[", 5],
+        ids=str,
+    )
+    def test_devices_that_are_kept_elsewhere_hide_no_others(self, elsewhere: object) -> None:
+        groups, trouble = self.shown(kept=elsewhere, here=json.dumps([DEVICE]), silent=None)
+        assert trouble == ""
+        assert ["tray 1" in each for each in groups] == [False, True, False]
+        assert groups[0].endswith("Its devices are not known here: an XCom backend keeps them elsewhere.")
+        assert "Publishes no devices" in groups[2]
+
+    @pytest.mark.parametrize("value", ["[", "5", None, {}, {"devices": "s3://bucket/key"}], ids=str)
+    def test_a_store_that_has_something_else_hides_no_others(self, value: object) -> None:
+        entries = [{"key": "snowball_watch_1", "value": value}]
+        entries += [{"key": "snowball_watch_2", "value": {"devices": [DEVICE]}}]
+        store = {"asset_state_store": entries, "total_entries": len(entries)}
+        groups, trouble = self.shown_of([], [ASSET], {"assets/1/state-store": store})
+        assert trouble == ""
+        assert ["tray 1" in each for each in groups] == [False, True]
+
+    def test_an_asset_that_has_seen_none_yet(self) -> None:
+        groups, trouble = self.shown_of(
+            [], [ASSET], {"assets/1/state-store": {"asset_state_store": [], "total_entries": 0}}
+        )
+        text = "Nothing waits for Snowball devices, and no asset has seen any yet, as far as you may see."
+        assert (groups, trouble) == ([text], "")
 
 
 class TestServed:

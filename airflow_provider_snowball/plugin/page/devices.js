@@ -82,7 +82,18 @@ async function eachOf(items, make) {
 }
 
 const quoted = encodeURIComponent;
-const valueOf = (found) => (typeof found === "string" ? JSON.parse(found) : found);
+
+// What is kept elsewhere is known here by the path to it, which is no JSON.
+function valueOf(found) {
+  if (typeof found !== "string") return found;
+  try {
+    return JSON.parse(found);
+  } catch {
+    return null;
+  }
+}
+
+const listOf = (found) => (Array.isArray(found) ? found : null);
 
 async function wait(task) {
   const { dag_id: dag, dag_run_id: run, task_id: id, map_index: index } = task;
@@ -93,7 +104,11 @@ async function wait(task) {
     name: `${dag}: ${task.rendered_map_index || id + (index >= 0 ? ` [${index}]` : "")}`,
     about: `Task ${id} of run ${run}, ${task.state ?? "to come"}`,
     link: `dags/${quoted(dag)}/runs/${quoted(run)}/tasks/${quoted(id)}${mapped}`,
-    devices: published === null ? null : valueOf(published.value),
+    devices: published === null ? null : listOf(valueOf(published.value)),
+    lacks:
+      published === null
+        ? "Publishes no devices: set publish_devices=True or on_change on its sensor, which publishes with its next poll."
+        : "Its devices are not known here: an XCom backend keeps them elsewhere.",
   };
 }
 
@@ -104,7 +119,7 @@ async function watcher(asset) {
     name: `Asset ${asset.name}`,
     about: "Watched: its devices begin DAG runs",
     link: `assets/${asset.id}`,
-    devices: valueOf(each.value).devices ?? [],
+    devices: listOf(valueOf(each.value)?.devices) ?? [],
   }));
 }
 
@@ -186,7 +201,7 @@ function deviceRow(device) {
 function section(group) {
   const why =
     group.devices === null
-      ? "Publishes no devices: set publish_devices=True or on_change on its sensor, which publishes with its next poll."
+      ? group.lacks
       : group.devices.length === 0
         ? "No devices are listed yet."
         : null;
@@ -207,7 +222,7 @@ function show(found) {
   const empty = element(
     "p",
     { class: "faint" },
-    "Nothing waits for Snowball devices, and no asset watches any, as far as you may see."
+    "Nothing waits for Snowball devices, and no asset has seen any yet, as far as you may see."
   );
   document.getElementById("groups").replaceChildren(...(found.length ? found.map(section) : [empty]));
   const at = new Date().toLocaleTimeString();
