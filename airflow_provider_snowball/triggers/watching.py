@@ -65,11 +65,12 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
     """
     Fire when devices are at or past a state, for an ``AssetWatcher``: Airflow 3.0 and later.
 
-    It never ends. Whatever it fires has an ``id``. From Airflow 3.3 on it remembers in the asset's state
-    store what it has fired: nothing is lost, and an event is fired again, with the same ``id``, only if a
-    process dies, or a triggerer loses the watcher to another, within the quarter of a minute until it is
-    known that Airflow has the event. Before, it can remember nothing: only ``fire="all"`` is taken, which
-    fires again, with the same ``id``, whenever a triggerer starts.
+    It never ends by itself. Whatever it fires has an ``id``. From Airflow 3.3 on it remembers in the asset's
+    state store what it has fired: each event is in Airflow's database, and is fired again, with the same
+    ``id``, only if a process dies, or a triggerer loses the watcher to another, within the quarter of a
+    minute until it is known that Airflow has it. A DAG that is paused then gets no run for it. What is
+    remembered is deleted soon after no DAG refers to the asset any more. Before, it can remember nothing:
+    only ``fire="all"`` is taken, which fires again, with the same ``id``, whenever a triggerer starts.
 
     An outage delays events and ends nothing. All watchers and waits of a triggerer share their polls.
 
@@ -80,7 +81,7 @@ class SnowballJobsEventTrigger(BaseEventTrigger):
     :param also: "cancelled" and "late" fire for devices that are that ("late" needs ``max_days_in_state``);
         "ended" fires once when no device will reach the target any more: all are cancelled, or the cluster
         has ended.
-    :param min_jobs: how many jobs must be listed before they can be all.
+    :param min_jobs: how many jobs must be listed before they can be all, at the target or cancelled.
     :param max_days_in_state: days by state after which a device is late.
     :param poke_interval: default: ``[snowball] poke_interval``, which is 900 seconds.
     :raises ValueError: if an argument has the wrong form, when the DAG is parsed.
