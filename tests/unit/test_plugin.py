@@ -73,7 +73,7 @@ ASSET = {"id": 1, "name": "snowball_devices", "watchers": [{"name": "each_device
 class TestShown:
     def shown(self, **waits: object) -> tuple[list[str], str]:
         """Return what is shown of tasks with these XComs and no asset, and what went wrong."""
-        tasks = [
+        tasks: list[object] = [
             {"dag_id": "d", "dag_run_id": "r", "task_id": name, "map_index": -1, "state": "deferred"}
             for name in waits
         ]

@@ -20,7 +20,7 @@ from tests.fakes.scripted_snowball import CLUSTER, Error, ScriptedSnowball, job,
 try:
     from airflow.sdk.exceptions import TaskDeferred
 except ImportError:  # before 3.2
-    from airflow.exceptions import TaskDeferred
+    from airflow.exceptions import TaskDeferred  # type: ignore[assignment,no-redef,unused-ignore]  # the same there
 
 LONG_AGO = datetime(2024, 12, 1, tzinfo=UTC)
 CENTURY = timedelta(days=36500)
@@ -194,20 +194,20 @@ def test_at_a_late_deadline_another_try_looks(monkeypatch: pytest.MonkeyPatch) -
 class TestAnOutage:
     """Before which somebody could not be told of a change, and of a device that is late."""
 
-    def task(self, snowball: ScriptedSnowball, monkeypatch: pytest.MonkeyPatch, **mode: Any) -> Task:
+    def deaf(self, snowball: ScriptedSnowball, monkeypatch: pytest.MonkeyPatch, **mode: Any) -> Task:
         """Return a task whose first try has been without a listing for longer than it bears."""
         task = Task(
             snowball,
             monkeypatch,
             max_days_in_state={"New": 1},
-            on_overdue=lambda context: task.told.extend(context["overdue_jobs"]),
             outage_timeout=60,
             **mode,
         )
+        task.arguments["on_overdue"] = lambda context: task.told.extend(context["overdue_jobs"])
         wait, now = Wait(task.sensor()._config(), started_at=LONG_AGO), datetime.now(UTC)
-        for listing, days in ((BEFORE, 3), (MOVED, 1)):
-            step = drive(wait.judge(listing, lambda: now - timedelta(days=days)), lambda _: {})  # noqa: B023
-            assert isinstance(step, Again)
+        drive(wait.judge(BEFORE, lambda: now - timedelta(days=3)), lambda _: {})
+        step = drive(wait.judge(MOVED, lambda: now - timedelta(days=1)), lambda _: {})
+        assert isinstance(step, Again)
         assert len(step.overdue) == 1
         failing = {
             name: (now - timedelta(seconds=ago)).isoformat()
@@ -247,7 +247,7 @@ class TestAnOutage:
         self, mode: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with ScriptedSnowball([Error("ThrottlingException")]) as snowball:
-            task = self.task(snowball, monkeypatch, **mode)
+            task = self.deaf(snowball, monkeypatch, **mode)
             with pytest.raises(SnowballOutageError):
                 self.end(task)
             assert tuple(task.told) == self.TOLD
@@ -264,7 +264,7 @@ class TestAnOutage:
             raise RuntimeError("no mail server")
 
         with ScriptedSnowball([Error("ThrottlingException")]) as snowball:
-            task = self.task(snowball, monkeypatch, **mode)
+            task = self.deaf(snowball, monkeypatch, **mode)
             works = {name: task.arguments[name] for name in ("on_change", "on_overdue")}
             task.arguments |= {"on_change": fail, "on_overdue": fail}
             with pytest.raises(SnowballOutageError):
@@ -280,7 +280,7 @@ class TestAnOutage:
 
     def test_what_cannot_be_read_is_not_written_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with ScriptedSnowball([MOVED]) as snowball:
-            task = self.task(snowball, monkeypatch, deferrable=True)
+            task = self.deaf(snowball, monkeypatch, deferrable=True)
             kept, memory = dict(task.store.kept), self.memory(task)
             task.store.is_away = True
             monkeypatch.setattr(task.store, "set", lambda *_, **__: pytest.fail("is written over"))
