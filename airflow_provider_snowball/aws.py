@@ -99,7 +99,10 @@ class AwsParameters(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self._names_connection = not _is_nothing(aws_conn_id)
+        # Of a mapped task, an empty text may be what another task gave; None may be a literal one.
+        self._names_connection = not _is_nothing(aws_conn_id) or (
+            aws_conn_id is not None and is_made_from_mapped(self)
+        )
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = os.fspath(verify) if isinstance(verify, os.PathLike) else verify
@@ -126,7 +129,7 @@ class AwsParameters(BaseOperator):
         """
 
     def _check_in_dag_file(self) -> None:
-        """Check it, unless a worker makes it of a mapped task: in ``execute()``, what is wrong is final."""
+        """Check it as the DAG is parsed; of a mapped task, ``execute()`` does, where a fault is final."""
         if not is_made_from_mapped(self):
             self._check_given()
 

@@ -24,7 +24,7 @@ from botocore.config import Config
 from airflow_provider_snowball.exceptions import SnowballConnectionError
 from airflow_provider_snowball.hooks.allowed_orders import ALLOWED_ORDERS, check_allowed_orders
 from airflow_provider_snowball.hooks.connection_form import ACCEPTED_TYPES, without_empty
-from airflow_provider_snowball.hooks.redaction import redact
+from airflow_provider_snowball.hooks.redaction import redact, redacted
 
 __all__ = ["check_stored_extra", "config_of", "read_connection", "verify_of"]
 
@@ -128,7 +128,7 @@ def read_connection(found: Any) -> AwsConnectionWrapper:
         )
     except Exception as error:
         redact(error)
-        raise SnowballConnectionError(f"{name} cannot be used: {error} [SNB208]") from None
+        raise SnowballConnectionError(f"{name} cannot be used: {redacted(str(error))} [SNB208]") from None
 
 
 def verify_of(value: Any, what: str) -> bool | str | None:
@@ -150,7 +150,11 @@ def verify_of(value: Any, what: str) -> bool | str | None:
         if there:
             return text
         # Whoever stored the certificates themselves may have stored a key with them.
-        shown = f"there is no file {text!r}" if len(text) < _LONGEST_PATH and "\n" not in text else "got none"
+        shown = (
+            f"there is no file {text!r}"
+            if len(text) < _LONGEST_PATH and "\n" not in text
+            else "got a text that is none, not shown here"
+        )
         raise SnowballConnectionError(
             f"verify of {what} must be true, false or the path of a CA bundle; {shown} [SNB206]"
         )
@@ -249,7 +253,7 @@ def _read_extra(text: Any, name: str) -> dict[str, Any]:
             raise SnowballConnectionError(
                 f"{field} in the extra of {name} must be text; got a {type(extra[field]).__name__} [SNB204]"
             )
-    _check_session(extra.get("session_kwargs") or {}, f"session_kwargs in the extra of {name}")
+    _check_session(extra, f"session_kwargs in the extra of {name}")
     _check_way_to_a_role(extra, name)
     check_region(extra.get("region_name"), f"the extra of {name}")
     _check_endpoint(extra.get("endpoint_url"), f"endpoint_url in the extra of {name}")
@@ -288,14 +292,14 @@ def _object_of(value: Any, what: str) -> dict[str, Any]:
     return value
 
 
-def _check_session(given: Mapping[str, Any], what: str) -> None:
-    for field, value in given.items():
-        if field not in _SECRETS:
+def _check_session(extra: Mapping[str, Any], what: str) -> None:
+    for field, value in without_empty(extra.get("session_kwargs") or {}).items():
+        if field not in _SECRETS and value != extra.get(field):
             # The amazon provider passes over all else, and so over whose credentials a profile meant.
             raise SnowballConnectionError(
                 f"{what} has {field!r}, which is not read there: put it into the extra itself [SNB204]"
             )
-        if value is not None and not isinstance(value, str):
+        if field in _SECRETS and not isinstance(value, str):
             raise SnowballConnectionError(
                 f"{field} in {what} must be text; got a {type(value).__name__} [SNB204]"
             )

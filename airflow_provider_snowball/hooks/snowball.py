@@ -266,7 +266,8 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
             # Some loggers show what was raised "from None", too.
             redact(error)
             raise SnowballConnectionError(
-                f"No client can be made of Airflow connection {self.aws_conn_id!r}: {error} [SNB208]"
+                f"No client can be made of Airflow connection {self.aws_conn_id!r}: {redacted(str(error))}"
+                " [SNB208]"
             ) from None
         take_whole_answers_only(client)
         return client
@@ -685,10 +686,9 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         if not link:
             state, hint = metadata.get("JobState"), "AWS makes it when the job is Complete"
             if state in (JobState.COMPLETE, JobState.CANCELLED):
-                hint = (
-                    "AWS gives none of this job; if that lasts, ask AWS Support for it, or verify without, "
-                    "by a manifest and use_logs=False"
-                )
+                hint = "AWS gives none of this job; if that lasts, ask AWS Support for it"
+                if key in _LOGS.values():
+                    hint += ", or verify without, by a manifest and use_logs=False"
             raise SnowballFileError(
                 f"There is no {what.removeprefix('the ')}, whose state is {state}: {hint} [SNB506]"
             )

@@ -136,7 +136,6 @@ class _CreateOperator(AwsParameters):
     def _go_on(self, context: Context, memory: Memory | None, attempts: int) -> Any:
         from airflow_provider_snowball.hooks.errors import permanent_as_such
 
-        permanent_as_such(self._check_given)
         began = now()
         ti: Any = context["ti"]
         marker = permanent_as_such(lambda: self._marker(ti))
@@ -163,8 +162,11 @@ class _CreateOperator(AwsParameters):
 
     def _order(self, context: Context, ordering: Ordering, store: Any, what: str) -> Any:
         """Go on with an order, or show it."""
+        from airflow_provider_snowball.hooks.errors import permanent_as_such
+
         found = ""
         try:
+            permanent_as_such(self._check_given)
             hook, request, account, region = self._prepared(context, ordering.run.marker)
             fingerprint = self._fingerprint(request, account, region)
             if not self.submit:
@@ -646,9 +648,8 @@ class CreateJobOperator(_CreateOperator):
 
     def _check_given(self) -> None:
         super()._check_given()
-        cluster_id = getattr(self, "cluster_id")  # noqa: B009  one of the members
-        if cluster_id is not None and is_literal(cluster_id):
-            check_cluster_id(cluster_id)
+        if self.cluster_id is not None and is_literal(self.cluster_id):
+            check_cluster_id(self.cluster_id)
 
     def _check_combination(self, request: Mapping[str, Any]) -> None:
         if "ClusterId" in request:

@@ -509,8 +509,12 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
         first_poke = _with_pauses(lambda: first_poke_of_this_try(context))
         if first_poke is None:
             return {}
+        began = {"started_at": first_poke.isoformat()}
+        if self.on_change is not None and remembers_between_pokes():
+            # A poke that could not read what was told has been rescheduled without a listing.
+            return began
         # Had the first poke failed, this try would not have been rescheduled; with silent_fail it may have.
-        return {"started_at": first_poke.isoformat(), "listed_at": first_poke.isoformat()}
+        return began | {"listed_at": first_poke.isoformat()}
 
     def _remember(self, context: Context, wait: Wait) -> None:
         """Keep what the next poke or another try needs to know, where Airflow has a place for it (3.3 on)."""

@@ -42,13 +42,13 @@ def check_notifier(value: object, name: str) -> None:
         inspect.isgeneratorfunction,
         inspect.isasyncgenfunction,
     )
-    # An object is called by a method of its own.
-    called = (value, getattr(value, "__call__", None))  # noqa: B004 - the method itself
     if inspect.isclass(value):
         raise ArgumentError(
             f"{name} must be a notifier, or a function of the context; got the class {value.__name__}, "
             f"of which a call only makes one: give {value.__name__}(...) [SNB108]"
         )
+    # An object is called by a method of its own.
+    called = (value, getattr(value, "__call__", None))  # noqa: B004 - the method itself
     if any(is_one(each) for is_one in makes_nothing_happen for each in called):
         raise ArgumentError(
             f"{name} must be an ordinary function, which runs when it is called; got {value!r} [SNB108]"
@@ -96,7 +96,7 @@ class Teller:
 
     def tell_at_end(self, step: Done | Fail, wait: Wait | None = None) -> bool:
         """
-        Tell of what the last poll found; return whether anybody was told.
+        Tell of what the last poll found; return whether nobody is left to be told of some of it.
 
         :param wait: what is to know who was told, where another try goes on with it.
         """

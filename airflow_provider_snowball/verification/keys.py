@@ -45,4 +45,7 @@ def check_key(key: str, where: str) -> None:
     try:
         exact_order(key)
     except UnreadableError as error:
-        raise UnreadableError(f"{where}: {error}; its file needs another name") from None
+        raise UnreadableError(
+            f"{where}: {error}; set the encoding of its keys if they are percent-encoded, or key_mapping, or "
+            "rename its file"
+        ) from None

@@ -116,7 +116,7 @@ class WatchConfig:
 
 
 def _check_also(value: Any) -> tuple[Any, ...]:
-    """Return the kinds of further events that are asked for, each one that there is."""
+    """Return the kinds of further events that are asked for, all of them known."""
     if value is None:
         return ()
     # A text is a collection, too: of letters.

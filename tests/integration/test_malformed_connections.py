@@ -273,6 +273,11 @@ ROWS = [
         "'profile_name', which is not read there",
         stored=json.dumps({"conn_type": "aws", "extra": {"session_kwargs": {"profile_name": "nobody"}}}),
     ),
+    Row(
+        "another region in session_kwargs",
+        "'region_name', which is not read there",
+        {"session_kwargs": {"region_name": "eu-west-1"}},
+    ),
     *(
         Row(
             f"{method} without what it needs",
@@ -517,6 +522,10 @@ UNDERSTOOD: dict[str, str] = {
     "blanks for an object": connection(extra=BASE | {"service_config": "  "}),
     "a service's settings as text": connection(extra=BASE | {"service_config": {"sts": "{}"}}),
 }
+UNDERSTOOD["session_kwargs that say the same, or nothing"] = connection(
+    extra=BASE
+    | {"session_kwargs": {"region_name": "eu-west-1", "profile_name": None, "aws_session_token": ""}}
+)
 if IS_READ_STRICTLY:
     del UNDERSTOOD["an extra encoded twice"]
 

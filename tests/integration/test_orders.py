@@ -803,6 +803,28 @@ class TestWhatMayBeOrdered:
         with pytest.raises(SnowballPermanentError, match=r"is ordered as .*\[SNB614\]$"):
             task.execute_complete(context, event=event)
 
+    def test_a_description_that_came_to_nothing_orders_nothing(self, runner: Runner) -> None:
+        """Once it is corrected, another try orders."""
+        if runner.store is None:
+            pytest.skip("nothing is remembered")
+        task = runner.task(description="{{ params.site }}")
+        task.description = ""
+        with pytest.raises(SnowballPermanentError, match="SNB114"):
+            runner.once(task, Ti())
+        task.description = "North"
+        assert runner.once(task, Ti(2))
+        assert runner.taken() == 1
+
+    def test_a_description_that_comes_to_nothing_after_the_order(self, runner: Runner) -> None:
+        task = runner.task(description="{{ params.site }}")
+        task.description = "North"
+        with pytest.raises(TaskDeferred) as deferred:
+            task.execute(runner.context(Ti()))
+        task.description = ""
+        event = json.loads(json.dumps(deferred.value.trigger.known))
+        with pytest.raises(SnowballPermanentError, match=r"is ordered as .*\[SNB614\]$"):
+            task.execute_complete(runner.context(Ti()), event=event)
+
     def test_mapped_without_a_key(self, runner: Runner) -> None:
         with pytest.raises(SnowballPermanentError, match=r"^idempotency_key must be given .*\[SNB116\]$"):
             runner.once(runner.task(), Ti(map_index=0))

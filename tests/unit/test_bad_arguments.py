@@ -505,6 +505,11 @@ class TestWhenTheTaskRuns:
         with pytest.raises(SnowballPermanentError, match=r"aws_conn_id was to name .*\[SNB117\]$"):
             task.execute({"ti": ti})
 
+    def test_a_mapped_connection_that_came_to_nothing(self) -> None:
+        task = ListClustersOperator.partial(task_id="x").expand(aws_conn_id=[""]).unmap({"aws_conn_id": ""})
+        with pytest.raises(SnowballPermanentError, match=r"aws_conn_id was to name .*\[SNB117\]$"):
+            task.execute({})
+
     @pytest.mark.parametrize(
         ("operator", "wrong", "says"),
         [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_snowball.compat import AirflowRescheduleException, AirflowSkipException
-from airflow_provider_snowball.exceptions import SnowballOutageError
+from airflow_provider_snowball.exceptions import SnowballOutageError, SnowballPermanentError
 from airflow_provider_snowball.sensors import base
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
 from airflow_provider_snowball.triggers.events import event_of
@@ -122,6 +122,16 @@ class TestReschedule:
             assert task.store.kept == kept
             assert task.run() == "done"
             assert task.told == TEXTS
+
+    def test_one_that_never_had_a_listing_bears_no_refusal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """That it was rescheduled does not say that its first poke had one."""
+        with ScriptedSnowball([Error("AccessDeniedException")]) as snowball:
+            task = Task(snowball, monkeypatch, mode="reschedule", deferrable=False)
+            task.store.is_away = True
+            assert task.run() == "AirflowRescheduleException"
+            task.store.is_away = False
+            with pytest.raises(SnowballPermanentError, match="AccessDeniedException"):
+                task.run()
 
     def test_at_its_deadline_it_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with ScriptedSnowball([BEFORE, AFTER]) as snowball:
