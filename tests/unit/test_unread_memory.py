@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_snowball.compat import AirflowRescheduleException, AirflowSkipException
+from airflow_provider_snowball.compat import (
+    AirflowRescheduleException,
+    AirflowSkipException,
+    remembers_between_pokes,
+)
 from airflow_provider_snowball.exceptions import SnowballOutageError, SnowballPermanentError
 from airflow_provider_snowball.sensors import base
 from airflow_provider_snowball.sensors.snowball import ClusterJobsSensor
@@ -103,6 +107,13 @@ AWAY = (
 )
 
 
+#: It runs pokes of reschedule mode with on_change, which is refused there.
+NEEDS_MEMORY = pytest.mark.xfail(
+    not remembers_between_pokes(), reason="before 3.3, Airflow has no place where a poke can leave anything"
+)
+
+
+@NEEDS_MEMORY
 class TestReschedule:
     def test_it_comes_back_and_tells_then(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: Any
@@ -252,6 +263,7 @@ class TestAnOutage:
         "mode", [{"deferrable": True}, {"mode": "poke"}, {"mode": "reschedule"}], ids=str
     )
 
+    @NEEDS_MEMORY
     @MODES
     def test_what_was_told_at_the_end_of_a_try_the_next_does_not_tell(
         self, mode: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -266,6 +278,7 @@ class TestAnOutage:
             assert [task.run(2), task.run(2)] == ["AirflowRescheduleException", "done"]
             assert task.told[3:] == ["node-001: Pending -> WithCustomer", "node-002: New -> WithCustomer"]
 
+    @NEEDS_MEMORY
     @MODES
     def test_of_what_nobody_was_told_the_next_tells(
         self, mode: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -300,6 +313,7 @@ class TestAnOutage:
             assert task.store.kept == kept
 
 
+@NEEDS_MEMORY
 def test_a_failure_for_good_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """No try comes after it."""
     with ScriptedSnowball([BEFORE, [job(1, "Cancelled"), job(2, "New")]]) as snowball:
