@@ -29,6 +29,7 @@ __all__ = [
     "JobType",
     "Progress",
     "evaluate",
+    "has_ended",
     "is_at_or_past",
     "is_main",
     "parse_cluster_state",
@@ -169,6 +170,11 @@ def is_at_or_past(state: str | None, target: JobState, job_type: str | None) -> 
         return state == target
     paths = [PATHS[JobType(job_type)]] if job_type in _KNOWN_TYPES else PATHS.values()
     return all(path.index(JobState(state)) >= path.index(target) for path in paths)
+
+
+def has_ended(state: str | None) -> bool:
+    """Tell whether no job leaves a state."""
+    return state in _ENDED
 
 
 def portable(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -380,14 +386,14 @@ def evaluate(
             str(_plain(description)) if description else None,
             _plain(entry.get("JobType")),
         )
-        if is_main(entry) and state not in _ENDED:
+        if is_main(entry) and not has_ended(state):
             # Whatever state it has, its devices are still to come.
             waiting.append(job)
         elif is_at_or_past(state, goal, entry.get("JobType")):
             reached.append(job)
         elif state == JobState.CANCELLED and ignore_cancelled:
             ignored.append(job)
-        elif state in _ENDED:
+        elif has_ended(state):
             unreachable.append(job)
         else:
             waiting.append(job)

@@ -14,7 +14,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any, Final
 
-from airflow_provider_snowball.lifecycle import ArgumentError, JobState, parse_state
+from airflow_provider_snowball.lifecycle import ArgumentError, has_ended, parse_state
 
 __all__ = [
     "MAX_PAGE_SIZE",
@@ -180,7 +180,7 @@ def check_max_days_in_state(value: Any, name: str = "max_days_in_state") -> dict
     found = {}
     for key, days in value.items():
         state = parse_state(key, f"each state of {name}")
-        if state in (JobState.COMPLETE, JobState.CANCELLED):
+        if has_ended(state):
             raise ArgumentError(f"{name} cannot have {state}: no job leaves that state [SNB105]")
         if isinstance(days, bool) or not isinstance(days, int | float) or not 0 < days * 86400 <= _LONGEST:
             raise ArgumentError(

@@ -65,7 +65,6 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _BAD_OPTIONS = (
     bc.InvalidChecksumConfigError,
     bc.InvalidDefaultsMode,
-    bc.InvalidProxiesConfigError,
     bc.UnknownSignatureVersionError,
 )
 #: botocore's errors that repeat until somebody changes credentials, region or configuration.
@@ -100,7 +99,6 @@ _ADVICE = {
     bc.PartialCredentialsError: "give both halves of the access key",
     bc.InvalidChecksumConfigError: "correct it among the options for botocore",
     bc.InvalidDefaultsMode: "correct defaults_mode among the options for botocore",
-    bc.InvalidProxiesConfigError: "correct proxies_config among the options for botocore",
     bc.UnknownSignatureVersionError: "correct signature_version among the options for botocore",
     bc.ParamValidationError: "correct role_arn and assume_role_kwargs of the connection",
 }

@@ -47,7 +47,7 @@ from airflow_provider_snowball.hooks.errors import classify
 from airflow_provider_snowball.hooks.job_files import bytes_of, keep, lines_of, open_link, text_of, understood
 from airflow_provider_snowball.hooks.redaction import bounded, redact, redacted
 from airflow_provider_snowball.hooks.whole_answers import take_whole_answers_only, unreadable_as_broken
-from airflow_provider_snowball.lifecycle import ArgumentError, JobListEntry, JobState, is_main
+from airflow_provider_snowball.lifecycle import ArgumentError, JobListEntry, has_ended, is_main
 from airflow_provider_snowball.validate import (
     check_cluster_id,
     check_job_id,
@@ -685,7 +685,7 @@ class SnowballHook(AwsGenericHook["SnowballClient"]):
         link = (metadata.get("JobLogInfo") or {}).get(key)
         if not link:
             state, hint = metadata.get("JobState"), "AWS makes it when the job is Complete"
-            if state in (JobState.COMPLETE, JobState.CANCELLED):
+            if has_ended(state):
                 hint = "AWS gives none of this job; if that lasts, ask AWS Support for it"
                 if key in _LOGS.values():
                     hint += ", or verify without, by a manifest and use_logs=False"

@@ -384,6 +384,7 @@ class SnowballSensor(AwsParameters, BaseSensorOperator):
                     "job_ids was to name the jobs to wait for, and came to None; look at the task that was "
                     "to name them [SNB103]"
                 )
+            # Raises, too, if what was to name the connection has come to nothing.
             _ = self.aws_parameters
         except ValueError as error:
             # A rendered or mapped value: what a literal one would have met when the DAG was parsed.

@@ -166,11 +166,13 @@ ROWS = [
         for number, (value, says) in enumerate(CONFIGS)
     ),
     Row("signature_version is 5", "signature_version", {"config_kwargs": {"signature_version": 5}}),
-    Row(
-        "signature_version is 'nonsense'",
-        "signature_version",
-        {"config_kwargs": {"signature_version": "nonsense"}},
-        by_hook=botocore.exceptions.UnknownSignatureVersionError,
+    *(
+        Row(f"{option} is 'nonsense'", option, {"config_kwargs": {option: "nonsense"}}, by_hook=error)
+        for option, error in {
+            "signature_version": botocore.exceptions.UnknownSignatureVersionError,
+            "defaults_mode": botocore.exceptions.InvalidDefaultsMode,
+            "request_checksum_calculation": botocore.exceptions.InvalidChecksumConfigError,
+        }.items()
     ),
     Row(
         "a proxy that is a number",
@@ -298,18 +300,6 @@ ROWS = [
         "certificates in the place of their path",
         "verify of Airflow connection",
         {"verify": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n" * 200},
-    ),
-    Row(
-        "a defaults_mode that is none",
-        "defaults_mode",
-        {"config_kwargs": {"defaults_mode": "nonsense"}},
-        by_hook=botocore.exceptions.InvalidDefaultsMode,
-    ),
-    Row(
-        "a checksum calculation that is none",
-        "request_checksum_calculation",
-        {"config_kwargs": {"request_checksum_calculation": "nonsense"}},
-        by_hook=botocore.exceptions.InvalidChecksumConfigError,
     ),
     Row("a login that is a number", UNKNOWN_ANSWER, stored=connection(login=5)),
     Row("a password that is a list", UNKNOWN_ANSWER, stored=connection(password=[SECRET])),
